@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_SIZE = 64 * 1024 };
+
+struct evc_arena_block {
+	struct evc_arena_block *next;
+	size_t size;
+	size_t used;
+	alignas(max_align_t) char bytes[];
+};
+
+static struct evc_arena_block *add_block(struct evc_arena *arena, size_t size)
+{
+	size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+	struct evc_arena_block *block = malloc(sizeof(*block) + room);
+
+	if (!block)
+		return NULL;
+	block->next = arena->head;
+	block->size = room;
+	block->used = 0;
+	arena->head = block;
+	return block;
+}
+
+void *evc_arena_alloc(struct evc_arena *arena, size_t size)
+{
+	struct evc_arena_block *block = arena->head;
+	const size_t align = alignof(max_align_t);
+	void *result;
+
+	if (arena->failed || size > SIZE_MAX / 2) {
+		arena->failed = true;
+		return NULL;
+	}
+	size = (size + align - 1) / align * align;
+	if (!block || block->size - block->used < size)
+		block = add_block(arena, size);
+	if (!block) {
+		arena->failed = true;
+		return NULL;
+	}
+	result = block->bytes + block->used;
+	block->used += size;
+	arena->used += size;
+	return memset(result, 0, size);
+}
+
+void *evc_arena_array(struct evc_arena *arena, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes)) {
+		arena->failed = true;
+		return NULL;
+	}
+	return evc_arena_alloc(arena, bytes);
+}
+
+char *evc_arena_string(struct evc_arena *arena, const char *text, size_t length)
+{
+	char *copy = evc_arena_alloc(arena, length + 1);
+
+	if (copy)
+		memcpy(copy, text, length);
+	return copy;
+}
+
+char *evc_arena_printf(struct evc_arena *arena, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (length < 0)
+		return NULL;
+	text = evc_arena_alloc(arena, (size_t)length + 1);
+	if (!text)
+		return NULL;
+	va_start(args, format);
+	vsnprintf(text, (size_t)length + 1, format, args);
+	va_end(args);
+	return text;
+}
+
+bool evc_arena_failed(const struct evc_arena *arena)
+{
+	return arena->failed;
+}
+
+void evc_arena_free(struct evc_arena *arena)
+{
+	struct evc_arena_block *block = arena->head;
+
+	while (block) {
+		struct evc_arena_block *next = block->next;
+
+		free(block);
+		block = next;
+	}
+	*arena = (struct evc_arena){ 0 };
+}

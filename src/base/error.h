@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef EVC_BASE_ERROR_H
+#define EVC_BASE_ERROR_H
+
+/*
+ * Errors and verdicts.
+ *
+ * A function that can fail returns 0 or a negative enum evc_code and fills the caller's
+ * struct evc_error, which has a fixed size and owns nothing.  A code stands for what the caller
+ * can do about it; the text says what is wrong; origin, line and column say where.
+ *
+ * A verdict is not an error: "this guest does not fit" is success with findings.
+ */
+
+#include <stddef.h>
+
+enum evc_code {
+	EVC_OK = 0,
+	EVC_ERR_USAGE = -1,       /* the request makes no sense: fix the command line */
+	EVC_ERR_INPUT = -2,       /* the input is damaged or of an unknown form: fix the file */
+	EVC_ERR_NAME = -3,        /* an unknown feature, mode or format: fix the name */
+	EVC_ERR_MEMORY = -4,      /* out of memory */
+	EVC_ERR_IO = -5,          /* a file, device or process did not do what was asked */
+	EVC_ERR_UNSUPPORTED = -6, /* this machine or this build cannot do it */
+	EVC_ERR_LIMIT = -7,       /* the input is larger than what we accept */
+};
+
+struct evc_error {
+	enum evc_code code;
+	unsigned line;    /* 1-based, 0: not about a line */
+	unsigned column;  /* 1-based, 0: not about a column */
+	char origin[128]; /* file, host or device, "" when not known */
+	char text[256];   /* one line, no full stop */
+};
+
+enum evc_verdict {
+	EVC_YES,
+	EVC_NO,
+	EVC_UNKNOWN, /* something was not readable: never a yes */
+};
+
+/* Fill err (may be NULL) with code and text; returns code, so that callers can "return evc_fail(...)". */
+int evc_fail(struct evc_error *err, enum evc_code code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same with a place in the input. */
+int evc_fail_at(struct evc_error *err, enum evc_code code, unsigned line, unsigned column, const char *format,
+                ...) __attribute__((format(printf, 5, 6)));
+
+/* Name the file or host an error is about, once, by whoever knows it. */
+void evc_error_set_origin(struct evc_error *err, const char *origin);
+
+/* "origin:line:column: text" into buf, cut to size; returns buf. */
+char *evc_error_format(const struct evc_error *err, char *buf, size_t size);
+
+/* The worse of two verdicts: no before unknown before yes. */
+enum evc_verdict evc_verdict_worse(enum evc_verdict a, enum evc_verdict b);
+
+const char *evc_verdict_name(enum evc_verdict verdict);
+
+/* Exit status of a verdict (0 yes, 1 no or unknown) and of an error (2 usage, 3 and above failure). */
+int evc_verdict_exit(enum evc_verdict verdict);
+int evc_code_exit(enum evc_code code);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/span.h"
+
+#include <string.h>
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static int hex_digit(char c)
+{
+	c = lower(c);
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+static void drop(struct evc_span *span, size_t n)
+{
+	span->text += n;
+	span->length -= n;
+}
+
+struct evc_span evc_span_from(const char *text)
+{
+	return (struct evc_span){ .text = text, .length = strlen(text) };
+}
+
+bool evc_span_line(struct evc_span *rest, struct evc_span *ret_line)
+{
+	const char *end;
+	size_t length;
+
+	if (!rest->length)
+		return false;
+	end = memchr(rest->text, '\n', rest->length);
+	length = end ? (size_t)(end - rest->text) : rest->length;
+	*ret_line = (struct evc_span){ .text = rest->text, .length = length };
+	drop(rest, end ? length + 1 : length);
+	if (ret_line->length && ret_line->text[ret_line->length - 1] == '\r')
+		ret_line->length--;
+	return true;
+}
+
+bool evc_span_word(struct evc_span *rest, struct evc_span *ret_word)
+{
+	size_t n = 0;
+
+	evc_span_skip_blanks(rest);
+	while (n < rest->length && !is_blank(rest->text[n]))
+		n++;
+	*ret_word = (struct evc_span){ .text = rest->text, .length = n };
+	drop(rest, n);
+	return n > 0;
+}
+
+struct evc_span evc_span_trim(struct evc_span span)
+{
+	evc_span_skip_blanks(&span);
+	while (span.length && is_blank(span.text[span.length - 1]))
+		span.length--;
+	return span;
+}
+
+bool evc_span_equals(struct evc_span span, const char *text)
+{
+	return strlen(text) == span.length && !memcmp(span.text, text, span.length);
+}
+
+bool evc_span_equals_nocase(struct evc_span span, const char *text)
+{
+	if (strlen(text) != span.length)
+		return false;
+	for (size_t i = 0; i < span.length; i++)
+		if (lower(span.text[i]) != lower(text[i]))
+			return false;
+	return true;
+}
+
+bool evc_span_starts(struct evc_span span, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return n <= span.length && !memcmp(span.text, prefix, n);
+}
+
+bool evc_span_skip(struct evc_span *span, const char *prefix)
+{
+	if (!evc_span_starts(*span, prefix))
+		return false;
+	drop(span, strlen(prefix));
+	return true;
+}
+
+void evc_span_skip_blanks(struct evc_span *span)
+{
+	while (span->length && is_blank(span->text[0]))
+		drop(span, 1);
+}
+
+bool evc_span_hex(struct evc_span *span, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+	size_t n = 0;
+
+	while (n < span->length && hex_digit(span->text[n]) >= 0) {
+		if (n == 16)
+			return false;
+		value = value << 4 | (uint64_t)hex_digit(span->text[n]);
+		n++;
+	}
+	if (!n)
+		return false;
+	drop(span, n);
+	*ret_value = value;
+	return true;
+}
+
+bool evc_span_decimal(struct evc_span *span, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+	size_t n = 0;
+
+	while (n < span->length && span->text[n] >= '0' && span->text[n] <= '9') {
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(span->text[n] - '0'), &value))
+			return false;
+		n++;
+	}
+	if (!n)
+		return false;
+	drop(span, n);
+	*ret_value = value;
+	return true;
+}
+
+bool evc_span_number(struct evc_span span, uint64_t max, uint64_t *ret_value)
+{
+	bool hex = evc_span_skip(&span, "0x") || evc_span_skip(&span, "0X");
+	uint64_t value;
+
+	if (hex ? !evc_span_hex(&span, &value) : !evc_span_decimal(&span, &value))
+		return false;
+	if (span.length || value > max)
+		return false;
+	*ret_value = value;
+	return true;
+}

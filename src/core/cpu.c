@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From registers to features, and the algebra of features.
+ *
+ * Decoding asks the dump for each register once and hands its bits to the features that live
+ * there; the tables know where.  Two things are not in the tables: fields that are split over a
+ * register (family, model) and strings, and one known lie of dumpers: a program that is not in
+ * 64-bit mode reads Intel's SYSCALL bit as zero, although every CPU with long mode has it.
+ *
+ * The algebra keeps truth in two sets, has and known, with has within known.  "same" fields use
+ * zero as "not there", so that a component that one host lacks does not clash with a host that
+ * has it; "differs" remembers every clash, which keeps merging associative.
+ */
+#include "core/cpu.h"
+
+#include <string.h>
+
+enum evc_vendor evc_vendor_from_id(const char *vendor_id)
+{
+	static const struct {
+		const char *id;
+		enum evc_vendor vendor;
+	} vendors[] = {
+		{ .id = "GenuineIntel", .vendor = EVC_VENDOR_INTEL },
+		{ .id = "GenuineIotel", .vendor = EVC_VENDOR_INTEL },
+		{ .id = "AuthenticAMD", .vendor = EVC_VENDOR_AMD },
+		{ .id = "HygonGenuine", .vendor = EVC_VENDOR_AMD },
+		{ .id = "AMDisbetter!", .vendor = EVC_VENDOR_AMD },
+		{ .id = "  Shanghai  ", .vendor = EVC_VENDOR_ZHAOXIN },
+		{ .id = "CentaurHauls", .vendor = EVC_VENDOR_ZHAOXIN },
+		{ .id = "VIA VIA VIA ", .vendor = EVC_VENDOR_ZHAOXIN },
+		{ .id = "GenuineTMx86", .vendor = EVC_VENDOR_TRANSMETA },
+		{ .id = "TransmetaCPU", .vendor = EVC_VENDOR_TRANSMETA },
+	};
+
+	for (size_t i = 0; i < sizeof(vendors) / sizeof(vendors[0]); i++)
+		if (!strcmp(vendor_id, vendors[i].id))
+			return vendors[i].vendor;
+	return EVC_VENDOR_OTHER;
+}
+
+uint32_t evc_signature_pack(unsigned family, unsigned model, unsigned stepping)
+{
+	unsigned base = family > 0xf ? 0xf : family;
+
+	return (uint32_t)((stepping & 0xf) | (model & 0xf) << 4 | base << 8 | (model >> 4 & 0xf) << 16 |
+	                  (family - base) << 20);
+}
+
+void evc_signature_unpack(uint32_t eax, unsigned *ret_family, unsigned *ret_model, unsigned *ret_stepping)
+{
+	unsigned family = eax >> 8 & 0xf, model = eax >> 4 & 0xf;
+
+	/* SDM2A:CPUID: the extended parts count for families 6 and 15 only; AMD's rule agrees where it has
+	 * CPUs. */
+	if (family == 0xf || family == 6)
+		model |= (eax >> 16 & 0xf) << 4;
+	if (family == 0xf)
+		family += eax >> 20 & 0xff;
+	*ret_family = family;
+	*ret_model = model;
+	*ret_stepping = eax & 0xf;
+}
+
+/* A register's four characters at a time, low byte first. */
+static void put_text(char *text, uint64_t reg)
+{
+	for (int i = 0; i < 4; i++)
+		text[i] = (char)(reg >> (8 * i));
+}
+
+static void trim(char *text)
+{
+	size_t length = strlen(text), skip = strspn(text, " ");
+
+	memmove(text, text + skip, length - skip + 1);
+	for (length -= skip; length && text[length - 1] == ' '; length--)
+		text[length - 1] = '\0';
+}
+
+static void decode_vendor(const struct evc_dump *dump, struct evc_cpu *cpu)
+{
+	uint64_t known = UINT32_MAX, one, value;
+
+	value = evc_dump_register(dump, 0, 0, EVC_EBX, &one);
+	put_text(cpu->vendor_id, value);
+	known &= one;
+	value = evc_dump_register(dump, 0, 0, EVC_EDX, &one);
+	put_text(cpu->vendor_id + 4, value);
+	known &= one;
+	value = evc_dump_register(dump, 0, 0, EVC_ECX, &one);
+	put_text(cpu->vendor_id + 8, value);
+	known &= one;
+	if (known != UINT32_MAX)
+		cpu->vendor_id[0] = '\0';
+	cpu->vendor = evc_vendor_from_id(cpu->vendor_id);
+}
+
+static void decode_brand(const struct evc_dump *dump, struct evc_cpu *cpu)
+{
+	for (uint32_t i = 0; i < 12; i++) {
+		uint64_t known,
+			value = evc_dump_register(dump, 0x80000002 + i / 4, 0, (enum evc_reg)(i % 4), &known);
+
+		if (known != UINT32_MAX) {
+			cpu->brand[0] = '\0';
+			return;
+		}
+		put_text(cpu->brand + 4 * i, value);
+	}
+	trim(cpu->brand);
+}
+
+static void decode_hypervisor(const struct evc_dump *dump, struct evc_cpu *cpu)
+{
+	static const enum evc_reg order[] = { EVC_EBX, EVC_ECX, EVC_EDX };
+	uint64_t known;
+
+	if (evc_cpu_truth(cpu, EVC_F_HYPERVISOR) != EVC_PRESENT)
+		return;
+	cpu->max_hypervisor = evc_dump_highest(dump, 0x40000000);
+	for (int i = 0; i < 3; i++)
+		put_text(cpu->hypervisor + 4 * i, evc_dump_register(dump, 0x40000000, 0, order[i], &known));
+}
+
+static void decode_signature(const struct evc_dump *dump, struct evc_cpu *cpu)
+{
+	uint64_t known, eax = evc_dump_register(dump, 1, 0, EVC_EAX, &known);
+	unsigned family, model, stepping;
+
+	cpu->identified = known == UINT32_MAX;
+	if (!cpu->identified)
+		return;
+	evc_signature_unpack((uint32_t)eax, &family, &model, &stepping);
+	cpu->signature = (uint32_t)eax;
+	cpu->family = (uint16_t)family;
+	cpu->model = (uint16_t)model;
+	cpu->stepping = (uint8_t)stepping;
+	cpu->type = eax >> 12 & 3;
+}
+
+static void decode_feature(struct evc_cpu *cpu, enum evc_feature_id id, uint64_t reg, uint64_t known)
+{
+	const struct evc_feature *feature = &evc_features[id];
+	uint64_t mask = evc_bit_mask(feature->bit), value = evc_bit_get(feature->bit, reg);
+
+	/* For another vendor the place means something else, or nothing: the feature is not there. */
+	if (!(feature->vendors & cpu->vendor)) {
+		evc_set_add(&cpu->known, id);
+		return;
+	}
+	if ((known & mask) != mask)
+		return;
+	evc_set_add(&cpu->known, id);
+	if (value)
+		evc_set_add(&cpu->has, id);
+	if (feature->slot != EVC_NO_SLOT)
+		cpu->value[feature->slot] = value;
+}
+
+static bool same_register(const struct evc_bit *a, const struct evc_bit *b)
+{
+	return a->leaf == b->leaf && a->subleaf == b->subleaf && a->reg == b->reg;
+}
+
+static void decode_features(const struct evc_dump *dump, struct evc_cpu *cpu)
+{
+	uint64_t reg = 0, known = 0;
+
+	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
+		const struct evc_bit *bit = &evc_features[id].bit;
+
+		if (!id || !same_register(bit, &evc_features[id - 1].bit))
+			reg = evc_dump_register(dump, bit->leaf, bit->subleaf, bit->reg, &known);
+		decode_feature(cpu, (enum evc_feature_id)id, reg, known);
+	}
+}
+
+void evc_cpu_decode(const struct evc_dump *dump, struct evc_cpu *ret_cpu)
+{
+	*ret_cpu = (struct evc_cpu){ 0 };
+	decode_vendor(dump, ret_cpu);
+	decode_signature(dump, ret_cpu);
+	decode_features(dump, ret_cpu);
+	if (ret_cpu->vendor == EVC_VENDOR_INTEL && evc_set_has(&ret_cpu->has, EVC_F_LM))
+		evc_set_add(&ret_cpu->has, EVC_F_SYSCALL);
+	decode_brand(dump, ret_cpu);
+	decode_hypervisor(dump, ret_cpu);
+	ret_cpu->max_basic = evc_dump_highest(dump, 0);
+	ret_cpu->max_extended = evc_dump_highest(dump, 0x80000000);
+}
+
+void evc_cpu_decode_host(const struct evc_host *host, struct evc_cpu *ret_cpu)
+{
+	if (!host->n_cpus) {
+		*ret_cpu = (struct evc_cpu){ .vendor = EVC_VENDOR_OTHER };
+		return;
+	}
+	evc_cpu_decode(&host->cpus[0], ret_cpu);
+	for (size_t i = 1; i < host->n_cpus; i++) {
+		struct evc_cpu other, level;
+
+		evc_cpu_decode(&host->cpus[i], &other);
+		level = *ret_cpu;
+		evc_cpu_level_part(&level);
+		evc_cpu_level_part(&other);
+		evc_cpu_merge(&level, &other);
+		/* The identity stays the first CPU's; what is levelled is all CPUs'. */
+		for (int w = 0; w < EVC_SET_WORDS; w++) {
+			uint64_t kept =
+				evc_rule_sets[EVC_RULE_OWN].word[w] | evc_rule_sets[EVC_RULE_CALC].word[w];
+
+			ret_cpu->has.word[w] = (ret_cpu->has.word[w] & kept) | level.has.word[w];
+			ret_cpu->known.word[w] = (ret_cpu->known.word[w] & kept) | level.known.word[w];
+		}
+		ret_cpu->differs = level.differs;
+		memcpy(ret_cpu->value, level.value, sizeof(level.value));
+	}
+}
+
+enum evc_truth evc_cpu_truth(const struct evc_cpu *cpu, enum evc_feature_id id)
+{
+	if (!evc_set_has(&cpu->known, id))
+		return EVC_UNSURE;
+	return evc_set_has(&cpu->has, id) ? EVC_PRESENT : EVC_ABSENT;
+}
+
+bool evc_cpu_value(const struct evc_cpu *cpu, enum evc_feature_id id, uint64_t *ret_value)
+{
+	int slot = evc_features[id].slot;
+
+	if (slot == EVC_NO_SLOT || !evc_set_has(&cpu->known, id))
+		return false;
+	*ret_value = cpu->value[slot];
+	return true;
+}
+
+void evc_cpu_level_part(struct evc_cpu *cpu)
+{
+	for (int w = 0; w < EVC_SET_WORDS; w++) {
+		uint64_t dropped = evc_rule_sets[EVC_RULE_OWN].word[w] | evc_rule_sets[EVC_RULE_CALC].word[w];
+
+		cpu->has.word[w] &= ~dropped;
+		cpu->known.word[w] &= ~dropped;
+	}
+	cpu->brand[0] = '\0';
+	cpu->hypervisor[0] = '\0';
+	cpu->identified = false;
+	cpu->signature = 0;
+	cpu->family = cpu->model = 0;
+	cpu->stepping = cpu->type = 0;
+	cpu->max_hypervisor = 0;
+}
+
+/* Merge one levelled field; what is not known of either side is not known of the level. */
+static void merge_value(struct evc_cpu *a, const struct evc_cpu *b, int slot)
+{
+	enum evc_feature_id id = evc_slots[slot];
+	uint64_t x = a->value[slot], y = b->value[slot], value = 0;
+
+	if (!evc_set_has(&a->known, id) || !evc_set_has(&b->known, id)) {
+		evc_set_drop(&a->known, id);
+		evc_set_drop(&a->has, id);
+		a->value[slot] = 0;
+		return;
+	}
+	switch (evc_features[id].rule) {
+	case EVC_RULE_AND:
+		value = x & y;
+		break;
+	case EVC_RULE_OR:
+		value = x | y;
+		break;
+	case EVC_RULE_MIN:
+		value = x < y ? x : y;
+		break;
+	case EVC_RULE_MAX:
+		value = x > y ? x : y;
+		break;
+	case EVC_RULE_SAME:
+		/* The larger stands for both when they differ, so that order does not matter. */
+		value = x > y ? x : y;
+		if (x && y && x != y)
+			evc_set_add(&a->differs, id);
+		break;
+	case EVC_RULE_OWN:
+	case EVC_RULE_CALC:
+	case EVC_N_RULES:
+		break;
+	}
+	a->value[slot] = value;
+	if (value)
+		evc_set_add(&a->has, id);
+	else
+		evc_set_drop(&a->has, id);
+}
+
+void evc_cpu_merge(struct evc_cpu *a, const struct evc_cpu *b)
+{
+	const struct evc_set *and = &evc_rule_sets[EVC_RULE_AND], * or = &evc_rule_sets[EVC_RULE_OR];
+	struct evc_cpu old = *a;
+
+	for (int w = 0; w < EVC_SET_WORDS; w++) {
+		uint64_t ha = old.has.word[w], hb = b->has.word[w], ka = old.known.word[w],
+			 kb = b->known.word[w];
+		/* A known zero decides "and", a known one decides "or"; the other rules need both sides. */
+		uint64_t decided = (and->word[w] & ((ka & ~ha) | (kb & ~hb))) | (or->word[w] & (ha | hb));
+
+		a->known.word[w] = (ka & kb) | decided;
+		a->has.word[w] = (and->word[w] & ha & hb) | (~and->word[w] & (ha | hb) & a->known.word[w]);
+	}
+	a->differs = evc_set_or(&old.differs, &b->differs);
+	for (int slot = 0; slot < EVC_N_SLOTS; slot++) {
+		enum evc_feature_id id = evc_slots[slot];
+
+		/* Whether a field is known is not a question of its bits: both sides or nothing. */
+		if (!evc_set_has(&old.known, id) || !evc_set_has(&b->known, id))
+			evc_set_drop(&a->known, id);
+		merge_value(a, b, slot);
+	}
+	if (a->vendor != b->vendor)
+		a->vendor = EVC_VENDOR_OTHER;
+	if (strcmp(a->vendor_id, b->vendor_id))
+		memset(a->vendor_id, 0, sizeof(a->vendor_id));
+	a->max_basic = a->max_basic < b->max_basic ? a->max_basic : b->max_basic;
+	a->max_extended = a->max_extended < b->max_extended ? a->max_extended : b->max_extended;
+}
+
+bool evc_cpu_same_level(const struct evc_cpu *a, const struct evc_cpu *b)
+{
+	return evc_set_equals(&a->has, &b->has) && evc_set_equals(&a->known, &b->known) &&
+	       evc_set_equals(&a->differs, &b->differs) && !memcmp(a->value, b->value, sizeof(a->value)) &&
+	       a->vendor == b->vendor && a->max_basic == b->max_basic && a->max_extended == b->max_extended;
+}
+
+/* Does the guest's value of a field fit the host's? */
+static bool value_fits(enum evc_rule rule, uint64_t guest, uint64_t host)
+{
+	switch (rule) {
+	case EVC_RULE_AND:
+		return !(guest & ~host);
+	case EVC_RULE_OR:
+		return !(host & ~guest);
+	case EVC_RULE_MIN:
+		return guest <= host;
+	case EVC_RULE_MAX:
+		return guest >= host;
+	case EVC_RULE_SAME:
+		return !guest || !host || guest == host;
+	case EVC_RULE_OWN:
+	case EVC_RULE_CALC:
+	case EVC_N_RULES:
+		return true;
+	}
+	return true;
+}
+
+static void fit_value(const struct evc_cpu *guest, const struct evc_cpu *host, int slot,
+                      struct evc_misfit *misfit)
+{
+	enum evc_feature_id id = evc_slots[slot];
+
+	evc_set_drop(&misfit->lacks, id);
+	evc_set_drop(&misfit->hides, id);
+	evc_set_drop(&misfit->unsure, id);
+	/* A guest that does not have the field (known zero) asks for nothing. */
+	if (evc_set_has(&guest->known, id) && !guest->value[slot] && evc_features[id].rule != EVC_RULE_OR &&
+	    evc_features[id].rule != EVC_RULE_MAX)
+		return;
+	if (!evc_set_has(&guest->known, id) || !evc_set_has(&host->known, id))
+		evc_set_add(&misfit->unsure, id);
+	else if (!value_fits(evc_features[id].rule, guest->value[slot], host->value[slot]))
+		evc_set_add(&misfit->outside, id);
+}
+
+enum evc_verdict evc_cpu_fits(const struct evc_cpu *guest, const struct evc_cpu *host,
+                              struct evc_misfit *ret_misfit)
+{
+	const struct evc_set *and = &evc_rule_sets[EVC_RULE_AND], * or = &evc_rule_sets[EVC_RULE_OR];
+	struct evc_misfit misfit = { 0 };
+
+	for (int w = 0; w < EVC_SET_WORDS; w++) {
+		uint64_t hg = guest->has.word[w], kg = guest->known.word[w];
+		uint64_t hh = host->has.word[w], kh = host->known.word[w];
+
+		misfit.lacks.word[w] = and->word[w] & hg & kh & ~hh;
+		misfit.hides.word[w] = or->word[w] & hh & kg & ~hg;
+		/* Unsure: not both known, and neither a guest without it (and) nor one with it (or) settles
+		 * it. */
+		misfit.unsure.word[w] = (and->word[w] & ((hg & ~kh) | (~kg & ~hh))) |
+		                        (or->word[w] & ((hh & ~kg) | (~kh & ~hg)));
+	}
+	for (int slot = 0; slot < EVC_N_SLOTS; slot++)
+		fit_value(guest, host, slot, &misfit);
+	if (ret_misfit)
+		*ret_misfit = misfit;
+	if (!evc_set_is_empty(&misfit.lacks) || !evc_set_is_empty(&misfit.hides) ||
+	    !evc_set_is_empty(&misfit.outside))
+		return EVC_NO;
+	return evc_set_is_empty(&misfit.unsure) ? EVC_YES : EVC_UNKNOWN;
+}
+
+void evc_cpu_close(struct evc_cpu *cpu, struct evc_set *ret_dropped)
+{
+	bool again = true;
+
+	if (ret_dropped)
+		*ret_dropped = (struct evc_set){ 0 };
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < evc_n_needs; i++) {
+			const struct evc_need *need = &evc_needs[i];
+
+			if (!evc_set_has(&cpu->has, need->feature) ||
+			    evc_cpu_truth(cpu, need->needs) != EVC_ABSENT)
+				continue;
+			evc_set_drop(&cpu->has, need->feature);
+			if (evc_features[need->feature].slot != EVC_NO_SLOT)
+				cpu->value[evc_features[need->feature].slot] = 0;
+			if (ret_dropped)
+				evc_set_add(ret_dropped, need->feature);
+			again = true;
+		}
+	}
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/dump.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_leaves(const void *a, const void *b)
+{
+	const struct evc_leaf *x = a, *y = b;
+
+	if (x->leaf != y->leaf)
+		return x->leaf < y->leaf ? -1 : 1;
+	if (x->subleaf != y->subleaf)
+		return x->subleaf < y->subleaf ? -1 : 1;
+	return 0;
+}
+
+static int compare_msrs(const void *a, const void *b)
+{
+	const struct evc_msr *x = a, *y = b;
+
+	if (x->index != y->index)
+		return x->index < y->index ? -1 : 1;
+	return 0;
+}
+
+const struct evc_leaf *evc_dump_find(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf)
+{
+	struct evc_leaf key = { .leaf = leaf, .subleaf = subleaf };
+
+	if (!dump->n_leaves)
+		return NULL;
+	return bsearch(&key, dump->leaves, dump->n_leaves, sizeof(key), compare_leaves);
+}
+
+static uint32_t range_of(uint32_t leaf)
+{
+	/* The hypervisor's range may start again every 0x100 leaves: KVM under Hyper-V's. */
+	if ((leaf & 0xffff0000) == 0x40000000)
+		return leaf & 0xffffff00;
+	return leaf & 0xffff0000;
+}
+
+/* Highest leaf as the first leaf of the range states it; *ret_known false when it is not stored. */
+static uint32_t stated_highest(const struct evc_dump *dump, uint32_t leaf, bool *ret_known)
+{
+	uint32_t base = range_of(leaf);
+	const struct evc_leaf *first = evc_dump_find(dump, base, 0);
+
+	*ret_known = first && first->known[EVC_EAX] == UINT32_MAX;
+	if (!*ret_known)
+		return 0;
+	/* A CPU without the range answers with whatever it has there: no number in the range. */
+	if (range_of(first->value[EVC_EAX]) != base)
+		return 0;
+	return first->value[EVC_EAX];
+}
+
+uint32_t evc_dump_highest(const struct evc_dump *dump, uint32_t leaf)
+{
+	bool known;
+
+	return stated_highest(dump, leaf, &known);
+}
+
+bool evc_dump_is_junk(const struct evc_dump *dump, const struct evc_leaf *leaf)
+{
+	bool known;
+	uint32_t highest = stated_highest(dump, leaf->leaf, &known);
+
+	return known && leaf->leaf > highest;
+}
+
+/* Does the leaf announce this subleaf?  Only leaves that say how many they have can say no. */
+static bool announces(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf)
+{
+	const struct evc_leaf *first = evc_dump_find(dump, leaf, 0);
+
+	if (!subleaf || !first)
+		return true;
+	switch (leaf) {
+	case 0x7:
+	case 0x14:
+	case 0x17:
+	case 0x18:
+	case 0x1d:
+	case 0x20:
+	case 0x24:
+		return subleaf <= first->value[EVC_EAX] || first->known[EVC_EAX] != UINT32_MAX;
+	case 0xd:
+		/* Without XSAVE there is no leaf 0xd: subleaf 0 is all zero. */
+		return first->value[EVC_EAX] || first->value[EVC_ECX];
+	case 0x23:
+		return subleaf >= 32 || first->value[EVC_EAX] >> subleaf & 1;
+	default:
+		return true;
+	}
+}
+
+static uint64_t msr_register(const struct evc_dump *dump, uint32_t index, uint64_t *ret_known)
+{
+	struct evc_msr key = { .index = index };
+	const struct evc_msr *msr = NULL;
+
+	if (dump->n_msrs)
+		msr = bsearch(&key, dump->msrs, dump->n_msrs, sizeof(key), compare_msrs);
+	*ret_known = msr ? msr->known : 0;
+	return msr ? msr->value & msr->known : 0;
+}
+
+uint64_t evc_dump_register(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
+                           uint64_t *ret_known)
+{
+	const struct evc_leaf *found;
+	bool highest_known;
+	uint32_t highest;
+
+	if (reg == EVC_MSR)
+		return msr_register(dump, leaf, ret_known);
+	found = evc_dump_find(dump, leaf, subleaf);
+	highest = stated_highest(dump, leaf, &highest_known);
+	*ret_known = UINT32_MAX;
+	if (highest_known && leaf > highest)
+		return 0;
+	if (found) {
+		*ret_known = found->known[reg];
+		return found->value[reg];
+	}
+	if (!(highest_known && (dump->skips_zero || !announces(dump, leaf, subleaf))))
+		*ret_known = 0;
+	return 0;
+}
+
+uint64_t evc_dump_get(const struct evc_dump *dump, struct evc_bit bit, bool *ret_known)
+{
+	uint64_t known, value = evc_dump_register(dump, bit.leaf, bit.subleaf, bit.reg, &known);
+	uint64_t mask = evc_bit_mask(bit);
+
+	if (ret_known)
+		*ret_known = (known & mask) == mask;
+	return evc_bit_get(bit, value);
+}
+
+void evc_dump_begin(struct evc_dump_builder *builder, struct evc_arena *arena)
+{
+	*builder = (struct evc_dump_builder){ .arena = arena };
+}
+
+/* Room for one more element of an array that grows by doubling in the arena. */
+static void *grow(struct evc_arena *arena, void *items, size_t n, size_t *size, size_t item)
+{
+	size_t more = *size ? *size * 2 : 64;
+	void *bigger;
+
+	if (n < *size)
+		return items;
+	bigger = evc_arena_array(arena, more, item);
+	if (!bigger)
+		return NULL;
+	if (n)
+		memcpy(bigger, items, n * item);
+	*size = more;
+	return bigger;
+}
+
+/* Where the key is, or would be inserted. */
+static size_t leaf_position(const struct evc_dump_builder *builder, const struct evc_leaf *key)
+{
+	size_t low = 0, high = builder->n_leaves;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_leaves(&builder->leaves[middle], key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The builder's leaf, made with nothing known if it is not there yet. */
+static struct evc_leaf *builder_leaf(struct evc_dump_builder *builder, uint32_t leaf, uint32_t subleaf)
+{
+	struct evc_leaf key = { .leaf = leaf, .subleaf = subleaf };
+	size_t at = leaf_position(builder, &key);
+	struct evc_leaf *leaves;
+
+	if (at < builder->n_leaves && !compare_leaves(&builder->leaves[at], &key))
+		return &builder->leaves[at];
+	if (builder->n_leaves >= EVC_MAX_LEAVES) {
+		builder->overflow = true;
+		return NULL;
+	}
+	leaves = grow(builder->arena, builder->leaves, builder->n_leaves, &builder->size_leaves, sizeof(key));
+	if (!leaves)
+		return NULL;
+	memmove(&leaves[at + 1], &leaves[at], (builder->n_leaves - at) * sizeof(key));
+	leaves[at] = key;
+	builder->leaves = leaves;
+	builder->n_leaves++;
+	return &leaves[at];
+}
+
+void evc_dump_set_leaf(struct evc_dump_builder *builder, uint32_t leaf, uint32_t subleaf,
+                       const uint32_t value[static 4])
+{
+	struct evc_leaf *place = builder_leaf(builder, leaf, subleaf);
+
+	if (!place)
+		return;
+	for (int reg = 0; reg < 4; reg++) {
+		place->value[reg] = value[reg];
+		place->known[reg] = UINT32_MAX;
+	}
+}
+
+void evc_dump_set_bits(struct evc_dump_builder *builder, const struct evc_leaf *leaf)
+{
+	struct evc_leaf *place = builder_leaf(builder, leaf->leaf, leaf->subleaf);
+
+	if (!place)
+		return;
+	for (int reg = 0; reg < 4; reg++) {
+		uint32_t known = leaf->known[reg];
+
+		place->value[reg] = (place->value[reg] & ~known) | (leaf->value[reg] & known);
+		place->known[reg] |= known;
+	}
+}
+
+void evc_dump_set_msr(struct evc_dump_builder *builder, uint32_t index, uint64_t value, uint64_t known)
+{
+	struct evc_msr msr = { .index = index, .value = value & known, .known = known };
+	struct evc_msr *msrs;
+	size_t at = builder->n_msrs;
+
+	while (at && builder->msrs[at - 1].index > index)
+		at--;
+	if (at && builder->msrs[at - 1].index == index) {
+		builder->msrs[at - 1] = msr;
+		return;
+	}
+	if (builder->n_msrs >= EVC_MAX_MSRS) {
+		builder->overflow = true;
+		return;
+	}
+	msrs = grow(builder->arena, builder->msrs, builder->n_msrs, &builder->size_msrs, sizeof(msr));
+	if (!msrs)
+		return;
+	builder->msrs = msrs;
+	memmove(&msrs[at + 1], &msrs[at], (builder->n_msrs - at) * sizeof(msr));
+	msrs[at] = msr;
+	builder->n_msrs++;
+}
+
+void evc_dump_copy(struct evc_dump_builder *builder, const struct evc_dump *dump)
+{
+	for (size_t i = 0; i < dump->n_leaves; i++)
+		evc_dump_set_bits(builder, &dump->leaves[i]);
+	for (size_t i = 0; i < dump->n_msrs; i++)
+		evc_dump_set_msr(builder, dump->msrs[i].index, dump->msrs[i].value, dump->msrs[i].known);
+}
+
+int evc_dump_finish(struct evc_dump_builder *builder, struct evc_dump *ret_dump, struct evc_error *err)
+{
+	if (builder->overflow)
+		return evc_fail(err, EVC_ERR_LIMIT, "more than %d leaves or %d MSRs on one CPU",
+		                EVC_MAX_LEAVES, EVC_MAX_MSRS);
+	if (evc_arena_failed(builder->arena))
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	*ret_dump = (struct evc_dump){
+		.leaves = builder->leaves,
+		.n_leaves = builder->n_leaves,
+		.msrs = builder->msrs,
+		.n_msrs = builder->n_msrs,
+		.n_alike = 1,
+	};
+	return EVC_OK;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef EVC_CORE_FEATURE_H
+#define EVC_CORE_FEATURE_H
+
+/*
+ * Features: the named places.  A feature is a bit (present or not) or a field (a number), at one
+ * place, with one rule that says both how hosts merge and when a guest fits a host:
+ *
+ *   rule  merging hosts a, b   guest g fits host h when   for
+ *   and   a & b                g <= h                     ordinary features
+ *   or    a | b                h <= g                     warnings a guest must see if any host has them
+ *   min   the smaller          g <= h                     address widths, highest leaves
+ *   max   the larger           g >= h                     sizes that a guest must reserve
+ *   same  must agree           g == h                     what cannot be levelled
+ *   own   left out             always                     identity, topology, what the host decides
+ *   calc  recomputed           recomputed                 follows from other features
+ *
+ * The tables are generated from data/features.txt, names.txt, needs.txt and sources.txt; an
+ * enum evc_feature_id names each feature to the compiler (EVC_F_AVX2).
+ */
+
+#include "base/span.h"
+#include "core/bit.h"
+#include "feature-ids.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum evc_rule {
+	EVC_RULE_AND,
+	EVC_RULE_OR,
+	EVC_RULE_MIN,
+	EVC_RULE_MAX,
+	EVC_RULE_SAME,
+	EVC_RULE_OWN,
+	EVC_RULE_CALC,
+	EVC_N_RULES,
+};
+
+/* For whom a place has this meaning, as bits of a mask. */
+enum evc_vendor {
+	EVC_VENDOR_INTEL = 1 << 0,
+	EVC_VENDOR_AMD = 1 << 1,     /* and Hygon, which is AMD's design under another name */
+	EVC_VENDOR_ZHAOXIN = 1 << 2, /* and VIA, Centaur */
+	EVC_VENDOR_TRANSMETA = 1 << 3,
+	EVC_VENDOR_OTHER = 1 << 4,
+	EVC_VENDOR_ANY = (1 << 5) - 1,
+};
+
+enum { EVC_NO_SLOT = -1 };
+
+struct evc_feature {
+	const char *name;
+	const char *title;
+	struct evc_bit bit;
+	uint32_t subleaf_last; /* the same meaning in subleaves bit.subleaf .. subleaf_last */
+	enum evc_rule rule;
+	unsigned vendors; /* mask of enum evc_vendor */
+	int slot;         /* a levelled field's place in evc_cpu.value, else EVC_NO_SLOT */
+	uint16_t source;  /* index into evc_sources */
+};
+
+/* What a feature needs, directly. */
+struct evc_need {
+	enum evc_feature_id feature;
+	enum evc_feature_id needs;
+	const char *why;
+	const char *source;
+};
+
+/* What somebody else calls a feature, where it differs. */
+struct evc_foreign_name {
+	const char *space; /* "qemu", "libvirt", "linux", "vmware", "xen" */
+	const char *name;
+	enum evc_feature_id feature;
+};
+
+struct evc_source {
+	const char *key;
+	const char *title;
+};
+
+/* Indexed by enum evc_feature_id, sorted by place. */
+extern const struct evc_feature evc_features[EVC_N_FEATURES];
+extern const enum evc_feature_id evc_slots[EVC_N_SLOTS]; /* the feature of each slot */
+extern const struct evc_need evc_needs[];
+extern const size_t evc_n_needs;
+extern const struct evc_foreign_name evc_foreign_names[]; /* sorted by name, then space */
+extern const size_t evc_n_foreign_names;
+extern const struct evc_source evc_sources[];
+extern const size_t evc_n_sources;
+
+/* By its own name, exactly; false when there is none. */
+bool evc_feature_find(struct evc_span name, enum evc_feature_id *ret_id);
+
+/*
+ * By any name somebody may type: ours, QEMU's, libvirt's, Linux's, VMware's, Xen's, with '_' and
+ * '-' alike, upper or lower case, or a place as evc_bit_format prints it.  space (may be NULL)
+ * prefers that namespace; "qemu:pni" in name does too.
+ */
+bool evc_feature_lookup(struct evc_span name, const char *space, enum evc_feature_id *ret_id);
+
+/* What a namespace calls the feature: its own entry, else our name. */
+const char *evc_feature_name_in(enum evc_feature_id id, const char *space);
+
+const char *evc_rule_name(enum evc_rule rule);
+const char *evc_vendor_name(unsigned vendor);
+
+/* One bit of a register that is either there or not. */
+static inline bool evc_feature_is_bit(const struct evc_feature *feature)
+{
+	return feature->bit.lo == feature->bit.hi;
+}
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail_errno(struct evc_error *err, const char *path)
+{
+	int status = evc_fail(err, EVC_ERR_IO, "%s", strerror(errno));
+
+	evc_error_set_origin(err, path);
+	return status;
+}
+
+/* Everything that fd has, in a buffer of the arena that doubles. */
+static int read_all(int fd, const char *path, struct evc_arena *arena, struct evc_span *ret_text,
+                    struct evc_error *err)
+{
+	size_t size = 64 * 1024, length = 0;
+	char *text = evc_arena_alloc(arena, size);
+
+	while (text) {
+		ssize_t n = read(fd, text + length, size - length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail_errno(err, path);
+		if (n == 0)
+			break;
+		length += (size_t)n;
+		if (length > EVC_MAX_TEXT)
+			return evc_fail(err, EVC_ERR_LIMIT, "%s is larger than %d bytes", path, EVC_MAX_TEXT);
+		if (length == size) {
+			char *bigger = evc_arena_alloc(arena, size * 2);
+
+			if (bigger)
+				memcpy(bigger, text, length);
+			text = bigger;
+			size *= 2;
+		}
+	}
+	if (!text)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	*ret_text = (struct evc_span){ .text = text, .length = length };
+	return EVC_OK;
+}
+
+int evc_file_text(const char *path, struct evc_arena *arena, struct evc_span *ret_text, struct evc_error *err)
+{
+	int fd, status;
+
+	if (!strcmp(path, "-"))
+		return read_all(STDIN_FILENO, "standard input", arena, ret_text, err);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(err, path);
+	status = read_all(fd, path, arena, ret_text, err);
+	close(fd);
+	return status;
+}
+
+/* The file's name without directory: what a host is called that does not say its name. */
+static const char *host_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int read_file(const char *path, struct evc_arena *arena, struct evc_hosts *hosts,
+                     struct evc_error *err)
+{
+	struct evc_span text;
+	size_t before = hosts->n;
+	int status = evc_file_text(path, arena, &text, err);
+
+	if (status < 0)
+		return status;
+	status = evc_hosts_read(text, host_name(path), arena, hosts, err);
+	if (status == EVC_ERR_MEMORY)
+		return status;
+	for (size_t i = before; i < hosts->n; i++)
+		evc_error_set_origin(&hosts->items[i].error, path);
+	return EVC_OK;
+}
+
+static int visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static int read_directory(const char *path, struct evc_arena *arena, struct evc_hosts *hosts,
+                          struct evc_error *err)
+{
+	struct dirent **entries;
+	int n = scandir(path, &entries, visible, alphasort), status = EVC_OK;
+
+	if (n < 0)
+		return fail_errno(err, path);
+	for (int i = 0; i < n; i++) {
+		char *file = evc_arena_printf(arena, "%s/%s", path, entries[i]->d_name);
+		struct stat st;
+
+		if (status == EVC_OK && file && !stat(file, &st) && S_ISREG(st.st_mode))
+			status = read_file(file, arena, hosts, err);
+		free(entries[i]);
+	}
+	free(entries);
+	return status;
+}
+
+int evc_files_read(const char *path, struct evc_arena *arena, struct evc_hosts *hosts, struct evc_error *err)
+{
+	struct stat st;
+
+	if (strcmp(path, "-") && !stat(path, &st) && S_ISDIR(st.st_mode))
+		return read_directory(path, arena, hosts, err);
+	return read_file(path, arena, hosts, err);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "text/format.h"
+
+#include <string.h>
+
+const struct evc_format *const evc_formats[] = { NULL };
+const size_t evc_n_formats = 0;
+
+const struct evc_format *evc_format_find(const char *name)
+{
+	for (size_t i = 0; i < evc_n_formats; i++)
+		if (!strcmp(evc_formats[i]->name, name))
+			return evc_formats[i];
+	return NULL;
+}
+
+const struct evc_format *evc_format_recognise(struct evc_span text)
+{
+	for (size_t i = 0; i < evc_n_formats; i++)
+		if (evc_formats[i]->recognise && evc_formats[i]->recognise(text))
+			return evc_formats[i];
+	return NULL;
+}
+
+void evc_hosts_add(struct evc_hosts *hosts, struct evc_arena *arena, const struct evc_host *host)
+{
+	if (hosts->n == hosts->size) {
+		size_t size = hosts->size ? hosts->size * 2 : 8;
+		struct evc_host *items = evc_arena_array(arena, size, sizeof(*items));
+
+		if (!items)
+			return;
+		if (hosts->n)
+			memcpy(items, hosts->items, hosts->n * sizeof(*items));
+		hosts->items = items;
+		hosts->size = size;
+	}
+	hosts->items[hosts->n++] = *host;
+}
+
+int evc_hosts_read(struct evc_span text, const char *name, struct evc_arena *arena, struct evc_hosts *hosts,
+                   struct evc_error *err)
+{
+	const struct evc_format *format = evc_format_recognise(text);
+	struct evc_error error = { 0 };
+	int status;
+
+	if (format)
+		status = format->read(text, name, arena, hosts, &error);
+	else
+		status = evc_fail(&error, EVC_ERR_INPUT, "not a CPUID dump of any form that evc reads");
+	if (status == EVC_OK)
+		return EVC_OK;
+	evc_hosts_add(hosts, arena,
+	              &(struct evc_host){
+			      .name = evc_arena_string(arena, name, strlen(name)),
+			      .format = format ? format->name : "",
+			      .reading = EVC_DAMAGED,
+			      .error = error,
+		      });
+	if (err)
+		*err = error;
+	return status;
+}

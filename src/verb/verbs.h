@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef EVC_VERB_VERBS_H
+#define EVC_VERB_VERBS_H
+
+/* One verb a file; src/verb/verb.c lists them in the order of the help. */
+
+#include "verb/verb.h"
+
+extern const struct evc_verb evc_verb_show;
+
+#endif
