@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static void fill(struct evc_error *err, enum evc_code code, unsigned line, unsigned column,
-                 const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void fill(struct evc_error *err, enum evc_code code,
+                                                       unsigned line, unsigned column, const char *format,
+                                                       va_list args)
 {
 	if (!err)
 		return;

@@ -76,7 +76,7 @@ static const char *host_name(const char *path)
 static int read_file(const char *path, struct evc_arena *arena, struct evc_hosts *hosts,
                      struct evc_error *err)
 {
-	struct evc_span text;
+	struct evc_span text = { 0 };
 	size_t before = hosts->n;
 	int status = evc_file_text(path, arena, &text, err);
 

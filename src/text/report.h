@@ -19,7 +19,8 @@ void evc_report_finding(const struct evc_finding *finding, struct evc_sink *out)
 /* All findings, one line each, severity first; those about the same subject, kind and cause share a line. */
 void evc_report_findings(const struct evc_findings *findings, struct evc_sink *out);
 
-/* [{"kind", "severity", "cause", "feature", "subject", "other", "detail", "have", "want", "text"}], new reference. */
+/* [{"kind", "severity", "cause", "feature", "subject", "other", "detail", "have", "want", "text"}], new
+ * reference. */
 json_t *evc_report_findings_json(const struct evc_findings *findings);
 
 /* The names of a set, wrapped at 78 columns, each line indented; "none" when empty. */
@@ -28,9 +29,9 @@ void evc_report_set(const struct evc_set *set, int indent, struct evc_sink *out)
 /* An array of names, new reference. */
 json_t *evc_report_set_json(const struct evc_set *set);
 
-const char *evc_cause_name(enum evc_cause cause);       /* "firmware" */
-const char *evc_cause_sentence(enum evc_cause cause);   /* "probably switched off in firmware" */
-const char *evc_cause_remedy(enum evc_cause cause);     /* "switch it on in firmware setup", "" when none */
+const char *evc_cause_name(enum evc_cause cause);     /* "firmware" */
+const char *evc_cause_sentence(enum evc_cause cause); /* "probably switched off in firmware" */
+const char *evc_cause_remedy(enum evc_cause cause);   /* "switch it on in firmware setup", "" when none */
 const char *evc_severity_name(enum evc_severity severity);
 const char *evc_finding_kind_name(enum evc_finding_kind kind);
 

@@ -9,14 +9,24 @@
 #include "text/format.h"
 #include "verb/verb.h"
 
-/* Rows for verbs that look at hosts through KVM and QEMU: --view, --kernel, --qemu, --kvm-options, --nested. */
+/* Rows for verbs that look at hosts through KVM and QEMU: --view, --kernel, --qemu, --kvm-options, --nested.
+ */
 #define EVC_OFFER_PARAMS                                                                                     \
-	{ .name = "view", .value = "VIEW",                                                                   \
+	{ .name = "view",                                                                                    \
+	  .value = "VIEW",                                                                                   \
 	  .help = "auto: a host through KVM, a guest's dump as it is; kvm: always; raw: never" },            \
-	{ .name = "kernel", .value = "VERSION", .help = "predict for this kernel instead of the capture's" },\
-	{ .name = "qemu", .value = "VERSION", .help = "predict for this QEMU instead of the capture's" },    \
-	{ .name = "kvm-options", .value = "OPTIONS", .help = "module options, as \"nested=0 ept=1\"" },      \
-	{ .name = "nested", .help = "count VMX and SVM for nested guests in" }
+		{ .name = "kernel",                                                                          \
+		  .value = "VERSION",                                                                        \
+		  .help = "predict for this kernel instead of the capture's" },                              \
+		{ .name = "qemu",                                                                            \
+		  .value = "VERSION",                                                                        \
+		  .help = "predict for this QEMU instead of the capture's" },                                \
+		{ .name = "kvm-options",                                                                     \
+		  .value = "OPTIONS",                                                                        \
+		  .help = "module options, as \"nested=0 ept=1\"" },                                         \
+	{                                                                                                    \
+		.name = "nested", .help = "count VMX and SVM for nested guests in"                           \
+	}
 
 /* Those rows as options of evc_offer_make. */
 int evc_input_offer_options(const struct evc_args *args, struct evc_offer_options *ret_options,
