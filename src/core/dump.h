@@ -55,6 +55,8 @@ struct evc_facts {
 	const char *firmware;    /* vendor and version */
 	const char *kvm_module;  /* kvm_intel, kvm_amd, other */
 	const char *kvm_options; /* "nested=1 ept=1 ...", as the module's parameters read */
+	const char *origin;      /* where a dump that is passed on comes from */
+	const char *licence;     /* and under which licence it was published */
 	uint32_t microcode;      /* revision */
 	uint32_t tsc_khz;
 };

@@ -3,8 +3,13 @@
 
 #include <string.h>
 
-const struct evc_format *const evc_formats[] = { NULL };
-const size_t evc_n_formats = 0;
+/* In the order of recognition: those that cannot be mistaken first. */
+const struct evc_format *const evc_formats[] = {
+	&evc_format_json,
+	&evc_format_cpuid,
+};
+
+const size_t evc_n_formats = sizeof(evc_formats) / sizeof(evc_formats[0]);
 
 const struct evc_format *evc_format_find(const char *name)
 {

@@ -33,7 +33,13 @@ struct evc_format {
 	/* Write one host; findings (may be NULL) get what the format cannot hold. NULL: read only. */
 	int (*write)(const struct evc_host *host, struct evc_sink *sink, struct evc_findings *findings,
 	             struct evc_error *err);
+	/* Write one of many hosts of a stream, under its name.  NULL: a text of this form holds one host. */
+	int (*write_bulk)(const struct evc_host *host, struct evc_sink *sink, struct evc_findings *findings,
+	                  struct evc_error *err);
 };
+
+extern const struct evc_format evc_format_json;
+extern const struct evc_format evc_format_cpuid;
 
 extern const struct evc_format *const evc_formats[];
 extern const size_t evc_n_formats;

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The numbers of a logical CPU, by place.  A list and not the rule "own" of the features, since
+ * that rule also holds the brand string, caches and power management: hybrid CPUs differ in those,
+ * and that difference must not be lost.
+ */
+#include "core/alike.h"
+
+struct own {
+	uint32_t leaf;
+	enum evc_reg reg;
+	uint32_t bits;
+};
+
+static const struct own own_bits[] = {
+	{ .leaf = 0x1, .reg = EVC_EBX, .bits = 0xff000000 },        /* initial APIC id */
+	{ .leaf = 0xb, .reg = EVC_EDX, .bits = UINT32_MAX },        /* x2APIC id, in each subleaf */
+	{ .leaf = 0x1f, .reg = EVC_EDX, .bits = UINT32_MAX },       /* the same */
+	{ .leaf = 0x8000001e, .reg = EVC_EAX, .bits = UINT32_MAX }, /* extended APIC id */
+	{ .leaf = 0x8000001e, .reg = EVC_EBX, .bits = 0x000000ff }, /* core id */
+	{ .leaf = 0x8000001e, .reg = EVC_ECX, .bits = 0x000000ff }, /* node id */
+	{ .leaf = 0x80000026, .reg = EVC_EDX, .bits = UINT32_MAX }, /* extended APIC id */
+};
+
+uint32_t evc_leaf_own_bits(uint32_t leaf, enum evc_reg reg)
+{
+	for (size_t i = 0; i < sizeof(own_bits) / sizeof(own_bits[0]); i++)
+		if (own_bits[i].leaf == leaf && own_bits[i].reg == reg)
+			return own_bits[i].bits;
+	return 0;
+}
+
+static bool leaves_alike(const struct evc_leaf *a, const struct evc_leaf *b)
+{
+	if (a->leaf != b->leaf || a->subleaf != b->subleaf)
+		return false;
+	for (int reg = 0; reg < 4; reg++) {
+		uint32_t differ = a->value[reg] ^ b->value[reg];
+
+		if (a->known[reg] != b->known[reg])
+			return false;
+		if (differ && differ & ~evc_leaf_own_bits(a->leaf, (enum evc_reg)reg))
+			return false;
+	}
+	return true;
+}
+
+bool evc_dump_alike(const struct evc_dump *a, const struct evc_dump *b)
+{
+	if (a->n_leaves != b->n_leaves || a->n_msrs != b->n_msrs || a->skips_zero != b->skips_zero)
+		return false;
+	for (size_t i = 0; i < a->n_leaves; i++)
+		if (!leaves_alike(&a->leaves[i], &b->leaves[i]))
+			return false;
+	for (size_t i = 0; i < a->n_msrs; i++)
+		if (a->msrs[i].index != b->msrs[i].index || a->msrs[i].value != b->msrs[i].value ||
+		    a->msrs[i].known != b->msrs[i].known)
+			return false;
+	return true;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 29;
+}
+
+uint64_t evc_dump_kind_hash(const struct evc_dump *dump)
+{
+	uint64_t hash = mix(dump->skips_zero, dump->n_leaves);
+
+	for (size_t i = 0; i < dump->n_leaves; i++) {
+		const struct evc_leaf *leaf = &dump->leaves[i];
+
+		hash = mix(hash, (uint64_t)leaf->leaf << 32 | leaf->subleaf);
+		for (int reg = 0; reg < 4; reg++)
+			hash = mix(hash,
+			           leaf->value[reg] & ~evc_leaf_own_bits(leaf->leaf, (enum evc_reg)reg));
+	}
+	for (size_t i = 0; i < dump->n_msrs; i++)
+		hash = mix(mix(hash, dump->msrs[i].index), dump->msrs[i].value);
+	return hash;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "text/cpus.h"
+
+#include "core/alike.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct evc_lines evc_lines_from(struct evc_span text)
+{
+	struct evc_lines lines = { .rest = text };
+
+	evc_span_skip(&lines.rest, "\xef\xbb\xbf");
+	return lines;
+}
+
+bool evc_lines_next(struct evc_lines *lines)
+{
+	if (!evc_span_line(&lines->rest, &lines->line))
+		return false;
+	lines->number++;
+	return true;
+}
+
+int evc_lines_fail(const struct evc_lines *lines, struct evc_span at, struct evc_error *err,
+                   const char *format, ...)
+{
+	char text[200];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return evc_fail_at(err, EVC_ERR_INPUT, lines->number, (unsigned)(at.text - lines->line.text) + 1,
+	                   "%s", text);
+}
+
+void evc_cpus_begin(struct evc_cpus *cpus, struct evc_arena *arena)
+{
+	*cpus = (struct evc_cpus){ .arena = arena };
+	evc_dump_begin(&cpus->builder, arena);
+}
+
+bool evc_cpus_empty(const struct evc_cpus *cpus)
+{
+	return !cpus->n && !cpus->builder.n_leaves && !cpus->builder.n_msrs;
+}
+
+/* The dump's arrays in memory of their own size: the builder's are used again. */
+static void settle(struct evc_arena *arena, struct evc_dump *dump)
+{
+	struct evc_leaf *leaves = evc_arena_array(arena, dump->n_leaves + 1, sizeof(*leaves));
+	struct evc_msr *msrs = evc_arena_array(arena, dump->n_msrs + 1, sizeof(*msrs));
+
+	if (leaves && dump->n_leaves)
+		memcpy(leaves, dump->leaves, dump->n_leaves * sizeof(*leaves));
+	if (msrs && dump->n_msrs)
+		memcpy(msrs, dump->msrs, dump->n_msrs * sizeof(*msrs));
+	dump->leaves = leaves;
+	dump->msrs = msrs;
+}
+
+static int append(struct evc_cpus *cpus, struct evc_dump *dump, uint64_t hash, struct evc_error *err)
+{
+	if (cpus->n == cpus->size) {
+		size_t size = cpus->size ? cpus->size * 2 : 4;
+		struct evc_dump *items = evc_arena_array(cpus->arena, size, sizeof(*items));
+		uint64_t *hashes = evc_arena_array(cpus->arena, size, sizeof(*hashes));
+
+		if (!items || !hashes)
+			return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+		if (cpus->n) {
+			memcpy(items, cpus->items, cpus->n * sizeof(*items));
+			memcpy(hashes, cpus->hashes, cpus->n * sizeof(*hashes));
+		}
+		cpus->items = items;
+		cpus->hashes = hashes;
+		cpus->size = size;
+	}
+	settle(cpus->arena, dump);
+	cpus->hashes[cpus->n] = hash;
+	cpus->items[cpus->n++] = *dump;
+	return EVC_OK;
+}
+
+/* End the open CPU: count it with its kind, or make it a new kind. */
+static int close_cpu(struct evc_cpus *cpus, struct evc_error *err)
+{
+	struct evc_dump dump;
+	uint64_t hash;
+	int status;
+
+	cpus->open = false;
+	if (!cpus->builder.n_leaves && !cpus->builder.n_msrs && !cpus->builder.overflow)
+		return EVC_OK;
+	status = evc_dump_finish(&cpus->builder, &dump, err);
+	if (status < 0)
+		return status;
+	cpus->builder.n_leaves = cpus->builder.n_msrs = 0;
+	if (++cpus->n_total > EVC_MAX_CPUS)
+		return evc_fail(err, EVC_ERR_LIMIT, "more than %d logical CPUs in one host", EVC_MAX_CPUS);
+	dump.cpu = cpus->cpu;
+	dump.skips_zero = cpus->skips_zero;
+	hash = evc_dump_kind_hash(&dump);
+	for (size_t i = 0; i < cpus->n; i++)
+		if (cpus->hashes[i] == hash && evc_dump_alike(&cpus->items[i], &dump)) {
+			cpus->items[i].n_alike++;
+			return EVC_OK;
+		}
+	return append(cpus, &dump, hash, err);
+}
+
+int evc_cpus_open(struct evc_cpus *cpus, uint32_t number, struct evc_error *err)
+{
+	int status = close_cpu(cpus, err);
+
+	cpus->open = true;
+	cpus->cpu = number;
+	cpus->last_leaf = UINT32_MAX;
+	return status;
+}
+
+int evc_cpus_leaf(struct evc_cpus *cpus, uint32_t leaf, uint32_t subleaf, const uint32_t value[static 4],
+                  struct evc_error *err)
+{
+	if (!cpus->open) {
+		int status = evc_cpus_open(cpus, (uint32_t)cpus->n_total, err);
+
+		if (status < 0)
+			return status;
+	}
+	evc_dump_set_leaf(&cpus->builder, leaf, subleaf, value);
+	cpus->last_leaf = leaf;
+	cpus->next_subleaf = subleaf + 1;
+	return EVC_OK;
+}
+
+int evc_cpus_repeated(struct evc_cpus *cpus, uint32_t leaf, const uint32_t value[static 4],
+                      struct evc_error *err)
+{
+	uint32_t subleaf = cpus->open && cpus->last_leaf == leaf ? cpus->next_subleaf : 0;
+
+	return evc_cpus_leaf(cpus, leaf, subleaf, value, err);
+}
+
+void evc_host_begin(struct evc_host *host, const char *name, const char *format)
+{
+	*host = (struct evc_host){
+		.name = name ? name : "",
+		.format = format,
+		.facts = { .kernel = "",
+		           .qemu = "",
+		           .firmware = "",
+		           .kvm_module = "",
+		           .kvm_options = "",
+		           .origin = "",
+		           .licence = "" },
+	};
+}
+
+int evc_cpus_finish(struct evc_cpus *cpus, struct evc_span name, const char *format, struct evc_hosts *hosts,
+                    struct evc_error *err)
+{
+	struct evc_host host;
+	int status = close_cpu(cpus, err);
+
+	if (status < 0)
+		return status;
+	if (!cpus->n)
+		return evc_fail(err, EVC_ERR_INPUT, "no CPUID leaf in it");
+	evc_host_begin(&host, evc_arena_string(cpus->arena, name.text, name.length), format);
+	host.cpus = cpus->items;
+	host.n_cpus = cpus->n;
+	evc_hosts_add(hosts, cpus->arena, &host);
+	if (evc_arena_failed(cpus->arena))
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	cpus->items = NULL;
+	cpus->hashes = NULL;
+	cpus->n = cpus->size = cpus->n_total = 0;
+	return EVC_OK;
+}
+
+void evc_format_loses(struct evc_findings *findings, const struct evc_host *host, const char *format,
+                      const char *detail)
+{
+	if (!findings)
+		return;
+	evc_findings_add(findings, (struct evc_finding){ .kind = EVC_FINDING_TARGET_LOSS,
+	                                                 .severity = EVC_WARNING,
+	                                                 .feature = EVC_N_FEATURES,
+	                                                 .subject = host->name,
+	                                                 .other = format,
+	                                                 .detail = detail });
+}
+
+bool evc_leaf_whole(const struct evc_leaf *leaf)
+{
+	return (leaf->known[0] & leaf->known[1] & leaf->known[2] & leaf->known[3]) == UINT32_MAX;
+}
+
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+static bool has_facts(const struct evc_facts *facts)
+{
+	return or_empty(facts->kernel)[0] || or_empty(facts->qemu)[0] || or_empty(facts->firmware)[0] ||
+	       or_empty(facts->kvm_module)[0] || or_empty(facts->kvm_options)[0] || facts->microcode ||
+	       facts->tsc_khz;
+}
+
+void evc_format_usual_losses(struct evc_findings *findings, const struct evc_host *host, const char *format,
+                             unsigned holds)
+{
+	bool alike = false, msrs = false, partial = false;
+
+	for (size_t c = 0; c < host->n_cpus; c++) {
+		const struct evc_dump *dump = &host->cpus[c];
+
+		alike |= dump->n_alike > 1;
+		msrs |= dump->n_msrs > 0;
+		for (size_t i = 0; i < dump->n_leaves; i++)
+			partial |= !evc_leaf_whole(&dump->leaves[i]);
+	}
+	if (host->n_cpus > 1 && !(holds & EVC_HOLDS_CPUS))
+		evc_format_loses(findings, host, format, "all kinds of logical CPU but the first");
+	if (alike)
+		evc_format_loses(findings, host, format, "how many logical CPUs are alike");
+	if (msrs && !(holds & EVC_HOLDS_MSRS))
+		evc_format_loses(findings, host, format, "MSRs");
+	if (partial && !(holds & EVC_HOLDS_PARTIAL))
+		evc_format_loses(findings, host, format, "leaves that are known in part only");
+	if (host->kvm || host->kvm_emulated)
+		evc_format_loses(findings, host, format, "what KVM said that it can offer");
+	if (has_facts(&host->facts))
+		evc_format_loses(findings, host, format, "kernel, microcode and firmware versions");
+}
+
+bool evc_span_registers(struct evc_span *span, const char *separators, uint32_t ret_value[static 4])
+{
+	struct evc_span at = *span;
+	uint32_t value[4];
+
+	for (int reg = 0; reg < 4; reg++) {
+		uint64_t number;
+
+		if (reg) {
+			if (!at.length || !strchr(separators, at.text[0]) || !at.text[0])
+				return false;
+			at.text++;
+			at.length--;
+		}
+		if (!evc_span_hex(&at, &number) || number > UINT32_MAX)
+			return false;
+		value[reg] = (uint32_t)number;
+	}
+	memcpy(ret_value, value, sizeof(value));
+	*span = at;
+	return true;
+}
