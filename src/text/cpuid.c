@@ -268,7 +268,7 @@ static int write(const struct evc_host *host, struct evc_sink *sink, struct evc_
                  struct evc_error *err)
 {
 	(void)err;
-	evc_format_usual_losses(findings, host, "cpuid", EVC_HOLDS_CPUS | EVC_HOLDS_SUBLEAVES);
+	evc_format_usual_losses(findings, host, "cpuid", EVC_HOLDS_CPUS);
 	for (size_t i = 0; i < host->n_cpus; i++)
 		write_cpu(&host->cpus[i], sink);
 	return EVC_OK;

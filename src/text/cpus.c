@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct evc_lines evc_lines_from(struct evc_span text)
@@ -144,6 +145,76 @@ int evc_cpus_repeated(struct evc_cpus *cpus, uint32_t leaf, const uint32_t value
 	return evc_cpus_leaf(cpus, leaf, subleaf, value, err);
 }
 
+int evc_cpus_msr(struct evc_cpus *cpus, uint32_t number, uint32_t index, uint64_t value,
+                 struct evc_error *err)
+{
+	if (cpus->n_msrs == cpus->size_msrs) {
+		size_t size = cpus->size_msrs ? cpus->size_msrs * 2 : 256;
+		struct evc_cpus_msr *msrs = evc_arena_array(cpus->arena, size, sizeof(*msrs));
+
+		if (!msrs)
+			return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+		if (cpus->n_msrs)
+			memcpy(msrs, cpus->msrs, cpus->n_msrs * sizeof(*msrs));
+		cpus->msrs = msrs;
+		cpus->size_msrs = size;
+	}
+	cpus->msrs[cpus->n_msrs] =
+		(struct evc_cpus_msr){ .cpu = number, .index = index, .value = value, .order = cpus->n_msrs };
+	cpus->n_msrs++;
+	return EVC_OK;
+}
+
+static int compare_msrs(const void *a, const void *b)
+{
+	const struct evc_cpus_msr *x = a, *y = b;
+
+	if (x->cpu != y->cpu)
+		return x->cpu < y->cpu ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* The first MSR of the CPU, or where it would be. */
+static size_t first_msr(const struct evc_cpus *cpus, uint32_t cpu)
+{
+	size_t low = 0, high = cpus->n_msrs;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (cpus->msrs[middle].cpu < cpu)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* MSRs to the kinds whose first CPU they were read on; those of other CPUs say nothing more. */
+static int give_msrs(struct evc_cpus *cpus, struct evc_error *err)
+{
+	if (!cpus->n_msrs)
+		return EVC_OK;
+	qsort(cpus->msrs, cpus->n_msrs, sizeof(*cpus->msrs), compare_msrs);
+	for (size_t i = 0; i < cpus->n; i++) {
+		struct evc_dump *dump = &cpus->items[i], msrs;
+		struct evc_dump_builder builder;
+		int status;
+
+		evc_dump_begin(&builder, cpus->arena);
+		for (size_t m = first_msr(cpus, dump->cpu);
+		     m < cpus->n_msrs && cpus->msrs[m].cpu == dump->cpu; m++)
+			evc_dump_set_msr(&builder, cpus->msrs[m].index, cpus->msrs[m].value, UINT64_MAX);
+		status = evc_dump_finish(&builder, &msrs, err);
+		if (status < 0)
+			return status;
+		dump->msrs = msrs.msrs;
+		dump->n_msrs = msrs.n_msrs;
+	}
+	cpus->n_msrs = 0;
+	return EVC_OK;
+}
+
 void evc_host_begin(struct evc_host *host, const char *name, const char *format)
 {
 	*host = (struct evc_host){
@@ -169,6 +240,9 @@ int evc_cpus_finish(struct evc_cpus *cpus, struct evc_span name, const char *for
 		return status;
 	if (!cpus->n)
 		return evc_fail(err, EVC_ERR_INPUT, "no CPUID leaf in it");
+	status = give_msrs(cpus, err);
+	if (status < 0)
+		return status;
 	evc_host_begin(&host, evc_arena_string(cpus->arena, name.text, name.length), format);
 	host.cpus = cpus->items;
 	host.n_cpus = cpus->n;
@@ -214,13 +288,14 @@ static bool has_facts(const struct evc_facts *facts)
 void evc_format_usual_losses(struct evc_findings *findings, const struct evc_host *host, const char *format,
                              unsigned holds)
 {
-	bool alike = false, msrs = false, partial = false;
+	bool alike = false, msrs = false, partial = false, skips = false;
 
 	for (size_t c = 0; c < host->n_cpus; c++) {
 		const struct evc_dump *dump = &host->cpus[c];
 
 		alike |= dump->n_alike > 1;
 		msrs |= dump->n_msrs > 0;
+		skips |= dump->skips_zero;
 		for (size_t i = 0; i < dump->n_leaves; i++)
 			partial |= !evc_leaf_whole(&dump->leaves[i]);
 	}
@@ -232,6 +307,8 @@ void evc_format_usual_losses(struct evc_findings *findings, const struct evc_hos
 		evc_format_loses(findings, host, format, "MSRs");
 	if (partial && !(holds & EVC_HOLDS_PARTIAL))
 		evc_format_loses(findings, host, format, "leaves that are known in part only");
+	if (skips && !(holds & EVC_HOLDS_SKIPS))
+		evc_format_loses(findings, host, format, "that leaves left out are zero");
 	if (host->kvm || host->kvm_emulated)
 		evc_format_loses(findings, host, format, "what KVM said that it can offer");
 	if (has_facts(&host->facts))

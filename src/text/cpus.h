@@ -23,6 +23,12 @@ bool evc_lines_next(struct evc_lines *lines);
 int evc_lines_fail(const struct evc_lines *lines, struct evc_span at, struct evc_error *err,
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+struct evc_cpus_msr {
+	uint32_t cpu, index;
+	uint64_t value;
+	size_t order;
+};
+
 /* The logical CPUs of a host while it is read. */
 struct evc_cpus {
 	struct evc_arena *arena;
@@ -36,6 +42,8 @@ struct evc_cpus {
 	bool skips_zero; /* for all CPUs of this text */
 	/* for forms that repeat a leaf instead of numbering its subleaves */
 	uint32_t last_leaf, next_subleaf;
+	struct evc_cpus_msr *msrs; /* of all CPUs, given to their kinds at the end */
+	size_t n_msrs, size_msrs;
 };
 
 void evc_cpus_begin(struct evc_cpus *cpus, struct evc_arena *arena);
@@ -50,6 +58,10 @@ int evc_cpus_leaf(struct evc_cpus *cpus, uint32_t leaf, uint32_t subleaf, const 
 /* A line without subleaf: the n-th in a row of the same leaf is subleaf n, from 0. */
 int evc_cpus_repeated(struct evc_cpus *cpus, uint32_t leaf, const uint32_t value[static 4],
                       struct evc_error *err);
+
+/* An MSR of the logical CPU of this number, wherever in the text it stands. */
+int evc_cpus_msr(struct evc_cpus *cpus, uint32_t number, uint32_t index, uint64_t value,
+                 struct evc_error *err);
 
 /*
  * Let a host of this name have the CPUs and append it.  Nothing to append is an error at line.
@@ -73,7 +85,7 @@ enum evc_holds {
 	EVC_HOLDS_CPUS = 1, /* more than one kind of logical CPU */
 	EVC_HOLDS_MSRS = 2,
 	EVC_HOLDS_PARTIAL = 4, /* registers that are known in part */
-	EVC_HOLDS_SUBLEAVES = 8,
+	EVC_HOLDS_SKIPS = 8,   /* that leaves left out are zero */
 };
 void evc_format_usual_losses(struct evc_findings *findings, const struct evc_host *host, const char *format,
                              unsigned holds);
