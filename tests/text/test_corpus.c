@@ -112,8 +112,10 @@ static void reads_every_dump_of_the_own_corpus(void **state)
 
 	(void)state;
 	snprintf(folder, sizeof(folder), "%s/corpus", getenv("EVC_SOURCE"));
-	if (access(folder, R_OK))
-		skip();
+	if (access(folder, R_OK)) {
+		printf("# SKIP: the corpus is not in this source tree\n");
+		return;
+	}
 	read_folder(folder);
 }
 
@@ -124,7 +126,7 @@ static void reads_every_dump_of_the_larger_corpus(void **state)
 	(void)state;
 	if (!folder || access(folder, R_OK)) {
 		printf("# SKIP: the larger corpus is not laid beside the checkout\n");
-		skip();
+		return;
 	}
 	read_folder(folder);
 }
