@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,6 +63,55 @@ int evc_file_text(const char *path, struct evc_arena *arena, struct evc_span *re
 		return fail_errno(err, path);
 	status = read_all(fd, path, arena, ret_text, err);
 	close(fd);
+	return status;
+}
+
+static int write_all(int fd, const struct evc_sink *sink)
+{
+	size_t done = 0;
+
+	while (done < sink->length) {
+		ssize_t n = write(fd, sink->text + done, sink->length - done);
+
+		if (n < 0 && errno != EINTR)
+			return -1;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* A regular file is replaced at once, so that nobody reads half of it; others are written to. */
+static bool is_replaceable(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) ? errno == ENOENT : S_ISREG(st.st_mode);
+}
+
+int evc_file_write(const char *path, const struct evc_sink *sink, struct evc_error *err)
+{
+	bool replace = is_replaceable(path);
+	char temporary[4096];
+	int fd, status = EVC_OK;
+
+	if (sink->failed)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	if (!strcmp(path, "-"))
+		return write_all(STDOUT_FILENO, sink) ? fail_errno(err, "standard output") : EVC_OK;
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s%s", path, replace ? ".new" : "") >=
+	    sizeof(temporary))
+		return evc_fail(err, EVC_ERR_USAGE, "the name of the file is too long");
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return fail_errno(err, path);
+	if (write_all(fd, sink))
+		status = fail_errno(err, path);
+	if (close(fd) && status == EVC_OK)
+		status = fail_errno(err, path);
+	if (status == EVC_OK && replace && rename(temporary, path))
+		status = fail_errno(err, path);
+	if (status < 0 && replace)
+		unlink(temporary);
 	return status;
 }
 

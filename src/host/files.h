@@ -10,6 +10,9 @@
 int evc_file_text(const char *path, struct evc_arena *arena, struct evc_span *ret_text,
                   struct evc_error *err);
 
+/* Write the file whole or not at all: beside it first, then renamed.  "-" is standard output. */
+int evc_file_write(const char *path, const struct evc_sink *sink, struct evc_error *err);
+
 /*
  * The hosts of a file of any format, of "-", or of every file of a directory (sorted, one level).
  * A host is called after its file unless the text names it.  Damaged files are appended as

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verb/verbs.h"
+
+#include "core/finding.h"
+#include "host/files.h"
+#include "text/format.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct evc_param params[] = {
+	{ .name = "to",
+	  .letter = 't',
+	  .value = "FORMAT",
+	  .help = "form to write: json unless given; list: say which" },
+	{ .name = "output", .letter = 'o', .value = "FILE", .help = "write to this file" },
+	{ .name = "bulk", .help = "write a stream of hosts (json: one a line) even for one" },
+	{ .name = "name", .value = "NAME", .help = "call the host so (one host only)" },
+	{ .name = "origin", .value = "TEXT", .help = "say in json where the dump comes from" },
+	{ .name = "licence", .value = "TEXT", .help = "say in json how it was licensed" },
+	{ 0 },
+};
+
+static json_t *format_json(const struct evc_format *format)
+{
+	return json_pack("{s:s, s:s, s:b, s:b, s:b}", "name", format->name, "title", format->title, "reads",
+	                 format->read != NULL, "writes", format->write != NULL, "many",
+	                 format->write_bulk != NULL);
+}
+
+static int list(struct evc_command *command)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < evc_n_formats; i++) {
+		const struct evc_format *format = evc_formats[i];
+
+		json_array_append_new(array, format_json(format));
+		if (!command->json)
+			evc_sink_printf(command->out, "%-12s %-10s %s\n", format->name,
+			                format->write ? "read,write" : "read", format->title);
+	}
+	if (command->json) {
+		char *text = json_dumps(array, JSON_INDENT(2));
+
+		evc_sink_printf(command->out, "%s\n", text ? text : "");
+		free(text);
+	}
+	json_decref(array);
+	return 0;
+}
+
+/* What could not be kept, one line each, however many hosts it is true of. */
+static void say_losses(struct evc_command *command, const struct evc_findings *findings)
+{
+	for (size_t i = 0; i < findings->n; i++) {
+		const struct evc_finding *finding = &findings->items[i];
+		size_t before = 0, others = 0;
+
+		for (size_t k = 0; k < findings->n; k++)
+			if (k != i && !strcmp(findings->items[k].detail, finding->detail)) {
+				before += k < i;
+				others++;
+			}
+		if (before)
+			continue;
+		evc_sink_printf(command->messages, "evc: %s", finding->subject);
+		if (others)
+			evc_sink_printf(command->messages, " and %zu more", others);
+		evc_sink_printf(command->messages, ": %s cannot hold %s\n", finding->other, finding->detail);
+	}
+}
+
+static int read_operands(struct evc_command *command, struct evc_hosts *hosts, struct evc_error *err)
+{
+	const char *name = evc_args_value(&command->args, "name");
+	const char *origin = evc_args_value(&command->args, "origin");
+	const char *licence = evc_args_value(&command->args, "licence");
+
+	if (!command->args.n_operands)
+		return evc_fail(err, EVC_ERR_USAGE, "name at least one file, or - for standard input");
+	for (size_t i = 0; i < command->args.n_operands; i++) {
+		int status = evc_files_read(command->args.operands[i], command->arena, hosts, err);
+
+		if (status < 0)
+			return status;
+	}
+	if (name && hosts->n != 1)
+		return evc_fail(err, EVC_ERR_USAGE, "--name is for one host, there are %zu", hosts->n);
+	for (size_t i = 0; i < hosts->n; i++) {
+		hosts->items[i].name = name ? name : hosts->items[i].name;
+		hosts->items[i].facts.origin = origin ? origin : hosts->items[i].facts.origin;
+		hosts->items[i].facts.licence = licence ? licence : hosts->items[i].facts.licence;
+	}
+	return EVC_OK;
+}
+
+/* All hosts that could be read; the others are named.  Returns 0, or 1 when one was left out. */
+static int convert(struct evc_command *command, const struct evc_format *format,
+                   const struct evc_hosts *hosts, struct evc_sink *sink, struct evc_error *err)
+{
+	bool bulk = hosts->n > 1 || evc_args_flag(&command->args, "bulk");
+	struct evc_findings losses = { .arena = command->arena };
+	int verdict = 0;
+	char text[512];
+
+	if (bulk && !format->write_bulk)
+		return evc_fail(err, EVC_ERR_USAGE, "a text of form %s holds one host, there are %zu",
+		                format->name, hosts->n);
+	for (size_t i = 0; i < hosts->n; i++) {
+		const struct evc_host *host = &hosts->items[i];
+		int status;
+
+		if (host->reading == EVC_DAMAGED && hosts->n == 1) {
+			*err = host->error;
+			return err->code;
+		}
+		if (host->reading == EVC_DAMAGED) {
+			evc_sink_printf(command->messages, "evc: %s: left out\n",
+			                evc_error_format(&host->error, text, sizeof(text)));
+			verdict = 1;
+			continue;
+		}
+		status = (bulk ? format->write_bulk : format->write)(host, sink, &losses, err);
+		if (status < 0)
+			return status;
+	}
+	say_losses(command, &losses);
+	return verdict;
+}
+
+static int run(struct evc_command *command, struct evc_error *err)
+{
+	const char *to = evc_args_value(&command->args, "to"),
+		   *path = evc_args_value(&command->args, "output");
+	const struct evc_format *format;
+	struct evc_hosts hosts = { 0 };
+	struct evc_sink file = { 0 };
+	int status;
+
+	if (to && !strcmp(to, "list"))
+		return list(command);
+	format = evc_format_find(to ? to : "json");
+	if (!format || !format->write)
+		return evc_fail(err, EVC_ERR_NAME, "%s is not a form that evc writes; --to list names them",
+		                to);
+	status = read_operands(command, &hosts, err);
+	if (status < 0)
+		return status;
+	status = convert(command, format, &hosts, path ? &file : command->out, err);
+	if (status >= 0 && path) {
+		int written = evc_file_write(path, &file, err);
+
+		status = written < 0 ? written : status;
+	}
+	evc_sink_free(&file);
+	return status;
+}
+
+const struct evc_verb evc_verb_convert = {
+	.name = "convert",
+	.summary = "write CPUID dumps in another form",
+	.operands = "FILE...",
+	.help = "Read dumps of any form and write them in another one.  What the form cannot hold is said on\n"
+		"standard error.  Many hosts become one stream, with --to json or --to cpuid.\n\n"
+		"    evc convert --to cpuid web3.json | cpuid -f -",
+	.params = params,
+	.run = run,
+};
