@@ -18,6 +18,10 @@ static const struct evc_param params[] = {
 	{ .name = "bulk", .help = "write a stream of hosts (json: one a line) even for one" },
 	{ .name = "name", .value = "NAME", .help = "call the host so (one host only)" },
 	{ .name = "origin", .value = "TEXT", .help = "say in json where the dump comes from" },
+	{ .name = "fact",
+	  .value = "KEY=VALUE",
+	  .many = true,
+	  .help = "add a fact: kernel, qemu, firmware, kvm_module, kvm_options, microcode or tsc_khz" },
 	{ .name = "licence", .value = "TEXT", .help = "say in json how it was licensed" },
 	{ 0 },
 };
@@ -72,6 +76,52 @@ static void say_losses(struct evc_command *command, const struct evc_findings *f
 	}
 }
 
+/* Set one fact of a host from "KEY=VALUE". */
+static int set_fact(struct evc_facts *facts, const char *text, struct evc_error *err)
+{
+	const struct {
+		const char *key;
+		const char **text;
+		uint32_t *number;
+	} keys[] = {
+		{ .key = "kernel=", .text = &facts->kernel },
+		{ .key = "qemu=", .text = &facts->qemu },
+		{ .key = "firmware=", .text = &facts->firmware },
+		{ .key = "kvm_module=", .text = &facts->kvm_module },
+		{ .key = "kvm_options=", .text = &facts->kvm_options },
+		{ .key = "microcode=", .number = &facts->microcode },
+		{ .key = "tsc_khz=", .number = &facts->tsc_khz },
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct evc_span value = evc_span_from(text);
+		uint64_t number;
+
+		if (!evc_span_skip(&value, keys[i].key))
+			continue;
+		if (keys[i].text) {
+			*keys[i].text = value.text;
+			return EVC_OK;
+		}
+		if (!evc_span_number(value, UINT32_MAX, &number))
+			return evc_fail(err, EVC_ERR_USAGE, "expected a number of 32 bits in %s", text);
+		*keys[i].number = (uint32_t)number;
+		return EVC_OK;
+	}
+	return evc_fail(err, EVC_ERR_USAGE, "%s does not begin with a fact's name and =", text);
+}
+
+static int set_facts(const struct evc_args *args, struct evc_facts *facts, struct evc_error *err)
+{
+	size_t n;
+	const char *const *values = evc_args_values(args, "fact", &n);
+	int status = EVC_OK;
+
+	for (size_t i = 0; i < n && status == EVC_OK; i++)
+		status = set_fact(facts, values[i], err);
+	return status;
+}
+
 static int read_operands(struct evc_command *command, struct evc_hosts *hosts, struct evc_error *err)
 {
 	const char *name = evc_args_value(&command->args, "name");
@@ -92,6 +142,10 @@ static int read_operands(struct evc_command *command, struct evc_hosts *hosts, s
 		hosts->items[i].name = name ? name : hosts->items[i].name;
 		hosts->items[i].facts.origin = origin ? origin : hosts->items[i].facts.origin;
 		hosts->items[i].facts.licence = licence ? licence : hosts->items[i].facts.licence;
+		int status = set_facts(&command->args, &hosts->items[i].facts, err);
+
+		if (status < 0)
+			return status;
 	}
 	return EVC_OK;
 }
