@@ -54,13 +54,34 @@ static struct evc_cpu cpu_with(const struct evc_set *features, unsigned vendor)
 static void has_the_25_modes_and_4_levels_in_order(void **state)
 {
 	static const char *const keys[] = {
-		"intel-merom",         "intel-penryn",          "intel-nehalem",   "intel-westmere",
-		"intel-sandybridge",   "intel-ivybridge",       "intel-haswell",   "intel-broadwell",
-		"intel-skylake",       "intel-cascadelake",     "intel-icelake",   "intel-sapphirerapids",
-		"intel-graniterapids", "amd-rev-e",             "amd-rev-f",       "amd-greyhound-no3dnow",
-		"amd-greyhound",       "amd-bulldozer",         "amd-piledriver",  "amd-steamroller",
-		"amd-zen",             "amd-zen2",              "amd-zen3",        "amd-zen4",
-		"amd-zen5",            "x86-64-v1",             "x86-64-v2",       "x86-64-v3",
+		"intel-merom",
+		"intel-penryn",
+		"intel-nehalem",
+		"intel-westmere",
+		"intel-sandybridge",
+		"intel-ivybridge",
+		"intel-haswell",
+		"intel-broadwell",
+		"intel-skylake",
+		"intel-cascadelake",
+		"intel-icelake",
+		"intel-sapphirerapids",
+		"intel-graniterapids",
+		"amd-rev-e",
+		"amd-rev-f",
+		"amd-greyhound-no3dnow",
+		"amd-greyhound",
+		"amd-bulldozer",
+		"amd-piledriver",
+		"amd-steamroller",
+		"amd-zen",
+		"amd-zen2",
+		"amd-zen3",
+		"amd-zen4",
+		"amd-zen5",
+		"x86-64-v1",
+		"x86-64-v2",
+		"x86-64-v3",
 		"x86-64-v4",
 	};
 
@@ -129,7 +150,8 @@ static void finds_modes_by_name_and_version(void **state)
 		  .error = "intel-haswell@: a version is a number from 1, as in intel-haswell@2" },
 		{ .name = "intel-haswell@0",
 		  .error = "intel-haswell@0: a version is a number from 1, as in intel-haswell@2" },
-		{ .name = "intel-hasswell", .error = "no mode is called intel-hasswell; \"evc modes\" lists them" },
+		{ .name = "intel-hasswell",
+		  .error = "no mode is called intel-hasswell; \"evc modes\" lists them" },
 		{ .name = "", .error = "no mode is called ; \"evc modes\" lists them" },
 		{ .name = "x86-64", .error = "no mode is called x86-64; \"evc modes\" lists them" },
 	};
@@ -175,9 +197,9 @@ static void says_where_each_feature_comes_from(void **state)
 		const struct evc_mode *m = modes.items[i], *by;
 		const struct evc_set *all = &evc_mode_version(m, (unsigned)m->n_versions)->features;
 
-		EVC_SET_FOREACH (id, all)
-			if (!evc_mode_claim(m, id, &by))
-				fail_msg("%s: %s comes from nowhere", m->key, evc_features[id].name);
+		EVC_SET_FOREACH(id, all)
+		if (!evc_mode_claim(m, id, &by))
+			fail_msg("%s: %s comes from nowhere", m->key, evc_features[id].name);
 	}
 }
 
@@ -279,8 +301,8 @@ static void what_passes_is_in_every_mode_or_none(void **state)
 			continue;
 		for (size_t v = 0; v < m->n_versions; v++) {
 			both = evc_set_and(&m->versions[v].adds, &modes.passes);
-			EVC_SET_FOREACH (id, &both)
-				fail_msg("%s adds %s, which passes", m->key, evc_features[id].name);
+			EVC_SET_FOREACH(id, &both)
+			fail_msg("%s adds %s, which passes", m->key, evc_features[id].name);
 		}
 	}
 }
