@@ -35,9 +35,7 @@ struct reader {
 	struct pending pending;
 	struct evc_span name; /* of the host being read */
 	const char *default_name;
-	uint32_t first_cpu;
 	unsigned n_unnamed;
-	bool any_cpu;
 };
 
 /* Mail quotes and blanks before the text of a line. */
@@ -157,7 +155,6 @@ static int finish_host(struct reader *reader, struct evc_error *err)
 				name = evc_span_from(numbered);
 		}
 	}
-	reader->any_cpu = false;
 	return evc_cpus_finish(&reader->cpus, name, "cpuid", reader->hosts, err);
 }
 
@@ -165,15 +162,12 @@ static int read_cpu_line(struct reader *reader, uint64_t number, struct evc_span
 {
 	if (number > UINT32_MAX)
 		return evc_lines_fail(&reader->lines, at, err, "expected a CPU number of at most 32 bits");
-	if (reader->any_cpu && number == reader->first_cpu && !evc_cpus_empty(&reader->cpus)) {
+	if (!evc_cpus_empty(&reader->cpus) && number == evc_cpus_first(&reader->cpus)) {
 		int status = finish_host(reader, err);
 
 		if (status < 0)
 			return status;
 	}
-	if (!reader->any_cpu)
-		reader->first_cpu = (uint32_t)number;
-	reader->any_cpu = true;
 	return evc_cpus_open(&reader->cpus, (uint32_t)number, err);
 }
 

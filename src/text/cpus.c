@@ -48,6 +48,11 @@ bool evc_cpus_empty(const struct evc_cpus *cpus)
 	return !cpus->n && !cpus->builder.n_leaves && !cpus->builder.n_msrs;
 }
 
+uint32_t evc_cpus_first(const struct evc_cpus *cpus)
+{
+	return cpus->n ? cpus->items[0].cpu : cpus->cpu;
+}
+
 /* The dump's arrays in memory of their own size: the builder's are used again. */
 static void settle(struct evc_arena *arena, struct evc_dump *dump)
 {

@@ -70,11 +70,14 @@ int evc_cpus_msr(struct evc_cpus *cpus, uint32_t number, uint32_t index, uint64_
 int evc_cpus_finish(struct evc_cpus *cpus, struct evc_span name, const char *format, struct evc_hosts *hosts,
                     struct evc_error *err);
 
-/* A host of one finished dump (copied) without facts. */
+/* A host without CPUs and facts; the strings are borrowed. */
 void evc_host_begin(struct evc_host *host, const char *name, const char *format);
 
-/* Does the dump hold nothing? */
+/* Nothing read so far? */
 bool evc_cpus_empty(const struct evc_cpus *cpus);
+
+/* The number of the first CPU that is not empty. */
+uint32_t evc_cpus_first(const struct evc_cpus *cpus);
 
 /* What a writer cannot keep, as a finding; findings may be NULL. */
 void evc_format_loses(struct evc_findings *findings, const struct evc_host *host, const char *format,
