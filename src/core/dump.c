@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/dump.h"
 
+#include "core/subleaf.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +43,15 @@ static uint32_t range_of(uint32_t leaf)
 	return leaf & 0xffff0000;
 }
 
+/* The CPU is known not to run under a hypervisor that shows itself. */
+static bool has_no_hypervisor(const struct evc_dump *dump)
+{
+	const struct evc_leaf *leaf = evc_dump_find(dump, 0x1, 0);
+	const uint32_t hypervisor = UINT32_C(1) << 31;
+
+	return leaf && leaf->known[EVC_ECX] & hypervisor && !(leaf->value[EVC_ECX] & hypervisor);
+}
+
 /* Highest leaf as the first leaf of the range states it; *ret_known false when it is not stored. */
 static uint32_t stated_highest(const struct evc_dump *dump, uint32_t leaf, bool *ret_known)
 {
@@ -48,8 +59,11 @@ static uint32_t stated_highest(const struct evc_dump *dump, uint32_t leaf, bool 
 	const struct evc_leaf *first = evc_dump_find(dump, base, 0);
 
 	*ret_known = first && first->known[EVC_EAX] == UINT32_MAX;
-	if (!*ret_known)
+	if (!*ret_known) {
+		/* The hypervisor's range is there when a hypervisor says so. */
+		*ret_known = !first && base >> 16 == 0x4000 && has_no_hypervisor(dump);
 		return 0;
+	}
 	/* A CPU without the range answers with whatever it has there: no number in the range. */
 	if (range_of(first->value[EVC_EAX]) != base)
 		return 0;
@@ -69,32 +83,6 @@ bool evc_dump_is_junk(const struct evc_dump *dump, const struct evc_leaf *leaf)
 	uint32_t highest = stated_highest(dump, leaf->leaf, &known);
 
 	return known && leaf->leaf > highest;
-}
-
-/* Does the leaf announce this subleaf?  Only leaves that say how many they have can say no. */
-static bool announces(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf)
-{
-	const struct evc_leaf *first = evc_dump_find(dump, leaf, 0);
-
-	if (!subleaf || !first)
-		return true;
-	switch (leaf) {
-	case 0x7:
-	case 0x14:
-	case 0x17:
-	case 0x18:
-	case 0x1d:
-	case 0x20:
-	case 0x24:
-		return subleaf <= first->value[EVC_EAX] || first->known[EVC_EAX] != UINT32_MAX;
-	case 0xd:
-		/* Without XSAVE there is no leaf 0xd: subleaf 0 is all zero. */
-		return first->value[EVC_EAX] || first->value[EVC_ECX];
-	case 0x23:
-		return subleaf >= 32 || first->value[EVC_EAX] >> subleaf & 1;
-	default:
-		return true;
-	}
 }
 
 static uint64_t msr_register(const struct evc_dump *dump, uint32_t index, uint64_t *ret_known)
@@ -126,7 +114,7 @@ uint64_t evc_dump_register(const struct evc_dump *dump, uint32_t leaf, uint32_t 
 		*ret_known = found->known[reg];
 		return found->value[reg];
 	}
-	if (!(highest_known && (dump->skips_zero || !announces(dump, leaf, subleaf))))
+	if (!(highest_known && (dump->skips_zero || !evc_dump_announces(dump, leaf, subleaf))))
 		*ret_known = 0;
 	return 0;
 }
