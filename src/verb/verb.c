@@ -6,6 +6,7 @@
 #include <string.h>
 
 const struct evc_verb *const evc_verbs[] = {
+	&evc_verb_capture,
 	&evc_verb_show,
 	&evc_verb_convert,
 };

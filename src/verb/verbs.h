@@ -6,6 +6,7 @@
 
 #include "verb/verb.h"
 
+extern const struct evc_verb evc_verb_capture;
 extern const struct evc_verb evc_verb_convert;
 extern const struct evc_verb evc_verb_show;
 

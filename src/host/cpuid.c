@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * CPUID has no general way to say which subleaves a leaf has; each leaf that has any says it in
+ * its own way.  There are five of them:
+ *
+ *   a count     EAX of subleaf 0 is the number of the last one
+ *   a list      subleaves follow until one says in its type field that it is none
+ *   components  leaf 0xd: one for each state component of XCR0 and IA32_XSS
+ *   a mask      leaf 0x23: EAX of subleaf 0 has a one for each
+ *   resources   0xf, 0x10, 0x80000020: EBX or EDX of subleaf 0 has a one for each
+ *
+ * The end marker of a list is kept: it is how a reader knows that the list is whole.
+ */
+#include "host/cpuid.h"
+
+#include <cpuid.h>
+
+enum {
+	MAX_RANGE = 0x200,   /* leaves of one range that are believed */
+	MAX_SUBLEAVES = 128, /* of one leaf */
+};
+
+enum ending {
+	COUNTED,
+	LISTED_EAX_4_0,  /* ends when EAX[4:0] is 0: caches */
+	LISTED_ECX_15_8, /* ends when ECX[15:8] is 0: topology */
+	LISTED_EAX_11_0, /* ends when EAX[11:0] is 0: targets of PCONFIG */
+	ENCLAVES,        /* two, then a list that ends when EAX[3:0] is 0 */
+	COMPONENTS,
+	MASKED,
+	RESOURCES_EBX,
+	RESOURCES_EDX,
+};
+
+static const struct {
+	uint32_t leaf;
+	enum ending ending;
+} with_subleaves[] = {
+	{ .leaf = 0x4, .ending = LISTED_EAX_4_0 },
+	{ .leaf = 0x7, .ending = COUNTED },
+	{ .leaf = 0xb, .ending = LISTED_ECX_15_8 },
+	{ .leaf = 0xd, .ending = COMPONENTS },
+	{ .leaf = 0xf, .ending = RESOURCES_EDX },
+	{ .leaf = 0x10, .ending = RESOURCES_EBX },
+	{ .leaf = 0x12, .ending = ENCLAVES },
+	{ .leaf = 0x14, .ending = COUNTED },
+	{ .leaf = 0x17, .ending = COUNTED },
+	{ .leaf = 0x18, .ending = COUNTED },
+	{ .leaf = 0x1b, .ending = LISTED_EAX_11_0 },
+	{ .leaf = 0x1d, .ending = COUNTED },
+	{ .leaf = 0x1e, .ending = COUNTED },
+	{ .leaf = 0x1f, .ending = LISTED_ECX_15_8 },
+	{ .leaf = 0x20, .ending = COUNTED },
+	{ .leaf = 0x23, .ending = MASKED },
+	{ .leaf = 0x24, .ending = COUNTED },
+	{ .leaf = 0x8000001d, .ending = LISTED_EAX_4_0 },
+	{ .leaf = 0x80000020, .ending = RESOURCES_EBX },
+	{ .leaf = 0x80000026, .ending = LISTED_ECX_15_8 },
+};
+
+static void ask(struct evc_dump_builder *builder, uint32_t leaf, uint32_t subleaf, uint32_t value[static 4])
+{
+	__cpuid_count(leaf, subleaf, value[EVC_EAX], value[EVC_EBX], value[EVC_ECX], value[EVC_EDX]);
+	evc_dump_set_leaf(builder, leaf, subleaf, value);
+}
+
+/* Subleaves 1 and up, one for each bit of mask. */
+static void ask_mask(struct evc_dump_builder *builder, uint32_t leaf, uint64_t mask)
+{
+	uint32_t value[4];
+
+	for (uint32_t i = 1; i < 64; i++)
+		if (mask >> i & 1)
+			ask(builder, leaf, i, value);
+}
+
+/* first .. last, last believed up to a bound. */
+static void ask_count(struct evc_dump_builder *builder, uint32_t leaf, uint32_t first, uint32_t last)
+{
+	uint32_t value[4];
+
+	for (uint32_t i = first; i <= last && i < MAX_SUBLEAVES; i++)
+		ask(builder, leaf, i, value);
+}
+
+/* From subleaf on until the type field of a register is 0, that one included. */
+static void ask_list(struct evc_dump_builder *builder, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
+                     uint32_t type)
+{
+	uint32_t value[4];
+
+	do {
+		ask(builder, leaf, subleaf, value);
+	} while (value[reg] & type && ++subleaf < MAX_SUBLEAVES);
+}
+
+/* Leaf 0xd without XSAVE is zero in EAX and EDX of subleaf 0, and then has nothing else. */
+static void ask_components(struct evc_dump_builder *builder, const uint32_t first[static 4])
+{
+	uint64_t components = (uint64_t)first[EVC_EDX] << 32 | first[EVC_EAX];
+	uint32_t value[4];
+
+	if (!components)
+		return;
+	ask(builder, 0xd, 1, value);
+	components |= (uint64_t)value[EVC_EDX] << 32 | value[EVC_ECX];
+	ask_mask(builder, 0xd, components & ~UINT64_C(3));
+}
+
+static void ask_subleaves(struct evc_dump_builder *builder, uint32_t leaf, enum ending ending)
+{
+	uint32_t first[4];
+
+	ask(builder, leaf, 0, first);
+	switch (ending) {
+	case COUNTED:
+		ask_count(builder, leaf, 1, first[EVC_EAX]);
+		break;
+	case LISTED_EAX_4_0:
+		ask_list(builder, leaf, 0, EVC_EAX, 0x1f);
+		break;
+	case LISTED_ECX_15_8:
+		ask_list(builder, leaf, 0, EVC_ECX, 0xff00);
+		break;
+	case LISTED_EAX_11_0:
+		ask_list(builder, leaf, 0, EVC_EAX, 0xfff);
+		break;
+	case ENCLAVES:
+		ask_count(builder, leaf, 1, first[EVC_EAX] ? 1 : 0);
+		ask_list(builder, leaf, 2, EVC_EAX, 0xf);
+		break;
+	case COMPONENTS:
+		ask_components(builder, first);
+		break;
+	case MASKED:
+		ask_mask(builder, leaf, first[EVC_EAX]);
+		break;
+	case RESOURCES_EBX:
+		ask_mask(builder, leaf, first[EVC_EBX]);
+		break;
+	case RESOURCES_EDX:
+		ask_mask(builder, leaf, first[EVC_EDX]);
+		break;
+	}
+}
+
+static void ask_leaf(struct evc_dump_builder *builder, uint32_t leaf)
+{
+	uint32_t value[4];
+
+	for (size_t i = 0; i < sizeof(with_subleaves) / sizeof(with_subleaves[0]); i++)
+		if (with_subleaves[i].leaf == leaf) {
+			ask_subleaves(builder, leaf, with_subleaves[i].ending);
+			return;
+		}
+	ask(builder, leaf, 0, value);
+}
+
+/* A CPU without the range answers its first leaf with something else: then there is no more. */
+static void ask_range(struct evc_dump_builder *builder, uint32_t base)
+{
+	uint32_t first[4], last;
+
+	ask(builder, base, 0, first);
+	last = first[EVC_EAX];
+	if (last < base || last - base >= MAX_RANGE)
+		return;
+	for (uint32_t leaf = base + 1; leaf <= last; leaf++)
+		ask_leaf(builder, leaf);
+}
+
+/* Has an answer of the first leaf of a hypervisor's range the form of one? */
+static bool is_hypervisor(struct evc_dump_builder *builder, uint32_t base)
+{
+	uint32_t value[4];
+
+	ask(builder, base, 0, value);
+	return value[EVC_EAX] >= base && value[EVC_EAX] - base < 0x100;
+}
+
+void evc_cpuid_read(struct evc_dump_builder *builder)
+{
+	ask_range(builder, 0x0);
+	ask_range(builder, 0x40000000);
+	/* A hypervisor that also speaks Hyper-V's language has its own leaves 0x100 further on. */
+	if (is_hypervisor(builder, 0x40000000))
+		ask_range(builder, 0x40000100);
+	ask_range(builder, 0x80000000);
+	ask_range(builder, 0x80860000);
+	ask_range(builder, 0xc0000000);
+}
