@@ -27,7 +27,9 @@ static bool recognise(struct evc_span text)
 	evc_span_skip(&text, "\xef\xbb\xbf");
 	evc_span_skip_blanks(&text);
 	n = text.length < 65536 ? text.length : 65536;
-	return n && text.text[0] == '{' && memmem(text.text, n, "\"cpuid_modifiers\"", 17);
+	/* a host of our own may be called anything */
+	return n && text.text[0] == '{' && memmem(text.text, n, "\"cpuid_modifiers\"", 17) &&
+	       !memmem(text.text, n, "\"openevc\"", 9);
 }
 
 /* "0b01x_1" of at most this many digits. */

@@ -107,18 +107,18 @@ static const char *compare_cpus(const struct evc_format *format, const struct ev
                                 const struct evc_host *b)
 {
 	bool lossy = !strcmp(format->name, "libcpuid");
-	size_t at = 0;
 	const char *wrong = "";
+	size_t at = 0;
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < a->cpus[i].n_leaves; k++)
 			lossy |= !whole(&a->cpus[i].leaves[k]);
 	if (b->n_cpus > n || (!lossy && b->n_cpus != n))
 		return "another number of CPUs";
-	for (size_t i = 0; i < b->n_cpus && !*wrong; i++, at++) {
-		while (at + 1 < n && b->n_cpus < n && a->cpus[at].cpu != b->cpus[i].cpu)
-			at++;
-		wrong = at < n ? compare_dump(format, &a->cpus[at], &b->cpus[i]) : "another order of CPUs";
+	for (size_t i = 0; i < b->n_cpus && !*wrong; i++) {
+		wrong = "a CPU that was not there";
+		for (; at < n && *wrong; at++)
+			wrong = compare_dump(format, &a->cpus[at], &b->cpus[i]);
 	}
 	return wrong;
 }
