@@ -112,7 +112,7 @@ static int list(struct evc_command *command, const struct evc_modes *modes)
 }
 
 static void print_head(struct evc_command *command, const struct evc_modes *modes,
-                       const struct evc_mode *mode)
+                       const struct evc_mode *mode, unsigned version)
 {
 	const struct evc_mode *level = level_within(modes, mode);
 	char signature[32];
