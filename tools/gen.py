@@ -20,6 +20,7 @@ RULES = ("and", "or", "min", "max", "same", "own", "calc")
 REGS = ("eax", "ebx", "ecx", "edx")
 VENDORS = {"intel": 1, "amd": 2, "zhaoxin": 4, "transmeta": 8, "any": 31}
 SPACES = ("qemu", "libvirt", "linux", "vmware", "xen")
+MAX_MEANINGS = 4  # features that one foreign name stands for; EVC_MAX_MEANINGS in core/feature.h
 NAME = re.compile(r"^[a-z0-9][a-z0-9.-]*$")
 
 
@@ -73,12 +74,13 @@ class Place:
     def key(self):
         return (self.reg == 4, self.leaf, self.first, self.reg, self.lo, self.hi)
 
+    def register(self):
+        return f"msr:{self.leaf:x}" if self.reg == 4 else f"{self.leaf:x}.{self.first:x}:{REGS[self.reg]}"
+
     def text(self, bit=None):
         hi, lo = (self.hi, self.lo) if bit is None else (bit, bit)
         bits = f"[{lo}]" if hi == lo else f"[{hi}:{lo}]"
-        if self.reg == 4:
-            return f"msr:{self.leaf:x}{bits}"
-        return f"{self.leaf:x}.{self.first:x}:{REGS[self.reg]}{bits}"
+        return self.register() + bits
 
 
 def read_sources(directory):
@@ -155,7 +157,7 @@ def feature_row(line, where, source, sources):
 def refuse_doubles(features):
     names, bits = {}, {}
     for feature in features:
-        other = names.setdefault(feature.name, feature)
+        other = names.setdefault(folded(feature.name), feature)
         if other is not feature:
             feature.line.refuse(f"{feature.name} is already {other.place.text()} (line {other.line.number})")
         place = feature.place
@@ -189,8 +191,26 @@ def by_name(features):
     return {f.name: f for f in features}
 
 
+def needing(line, text, features):
+    """The features of the left side: names, and registers for what is levelled down in them."""
+    table, result = by_name(features), []
+    for name in text.split(","):
+        if name in table:
+            if table[name].rule == "or":
+                line.refuse(f"{name} cannot need: it is an \"or\" bit ({table[name].line.at()})")
+            result.append(table[name])
+            continue
+        if ":" not in name:
+            line.refuse(f"unknown feature {name}")
+        inside = [f for f in features if f.place.register() == name and f.rule in ("and", "min", "same")]
+        if not inside:
+            line.refuse(f"nothing is levelled in {name}")
+        result += inside
+    return result
+
+
 def read_needs(directory, features, sources):
-    """feature  needed[,needed...]  why  @source"""
+    """feature|register[,...]  needed[,needed...]  why  @source[, source]"""
     table, edges, seen = by_name(features), [], {}
     for line in read_lines(directory, "needs.txt"):
         match = re.match(r"^(\S+)\s+(\S+)\s+(\S.*?)(?:\s\s+@(\S.*))?$", line.text)
@@ -200,17 +220,18 @@ def read_needs(directory, features, sources):
             line.refuse("missing source")
         for source in match[4].split(","):
             known_source(line, source.strip(), sources)
-        for name in [match[1]] + match[2].split(","):
+        for name in match[2].split(","):
             if name not in table:
                 line.refuse(f"unknown feature {name}")
-        for needed in match[2].split(","):
-            if table[needed].rule == "or":
-                line.refuse(f"{match[1]} cannot need {needed}: it is an \"or\" bit ({table[needed].line.at()})")
-            key = (match[1], needed)
-            if key in seen:
-                line.refuse(f"{match[1]} already needs {needed} (line {seen[key].number})")
-            seen[key] = line
-            edges.append((table[match[1]], table[needed], match[3], match[4], line))
+            if table[name].rule == "or":
+                line.refuse(f"{match[1]} cannot need {name}: it is an \"or\" bit ({table[name].line.at()})")
+        for feature in needing(line, match[1], features):
+            for needed in match[2].split(","):
+                key = (feature.name, needed)
+                if key in seen:
+                    line.refuse(f"{feature.name} already needs {needed} (line {seen[key].number})")
+                seen[key] = line
+                edges.append((feature, table[needed], match[3], match[4], line))
     refuse_cycles(edges)
     return edges
 
@@ -239,28 +260,44 @@ def refuse_cycles(edges):
             visit(name, [name])
 
 
+def folded(name):
+    """Names that differ in case, '-', '_' and '.' only are the same to people (core/feature.c agrees)."""
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
 def read_names(directory, features):
-    """space:name  feature"""
-    table, seen, names = by_name(features), {}, []
+    """space:name  feature  [also]"""
+    table, seen, names, printed = by_name(features), {}, [], {}
     for line in read_lines(directory, "names.txt"):
-        match = re.match(r"^([a-z]+):(\S+)\s+(\S+)$", line.text)
+        match = re.match(r"^([a-z]+):(\S+)\s+(\S+)(\s+also)?$", line.text)
         if not match:
-            line.refuse("not a name: SPACE:NAME FEATURE")
-        space, name, feature = match[1], match[2], match[3]
+            line.refuse("not a name: SPACE:NAME FEATURE [also]")
+        space, name, feature, also = match[1], match[2], match[3], bool(match[4])
         if space not in SPACES:
             line.refuse(f"unknown name space {space}: one of {', '.join(SPACES)}")
         if feature not in table:
             line.refuse(f"unknown feature {feature}")
-        key = (space, name, feature)
+        key = (space, folded(name), feature)
         if key in seen:
             line.refuse(f"{space}:{name} is already {feature} (line {seen[key].number})")
         seen[key] = line
-        names.append((name, space, table[feature]))
-    names.sort(key=lambda n: (n[0], n[1], n[2].place.key()))
+        if not also:
+            other = printed.setdefault((space, feature), line)
+            if other is not line:
+                line.refuse(f"{feature} already has a name in {space} (line {other.number}): mark one \"also\"")
+        if sum(k[:2] == key[:2] for k in seen) > MAX_MEANINGS:
+            line.refuse(f"{space}:{name} means more than {MAX_MEANINGS} features")
+        names.append((name, space, table[feature], also))
+    names.sort(key=lambda n: (folded(n[0]), SPACES.index(n[1]), n[2].place.key()))
     return names
 
 
-def read_generations(directory, sources):
+def read_modes_named(directory):
+    """Names of the built-in modes; the library itself parses the rest of modes.txt."""
+    return {line.text.split()[1] for line in read_lines(directory, "modes.txt") if line.text.startswith("mode ")}
+
+
+def read_generations(directory, sources, modes):
     """vendor family model[-model] stepping[-stepping]|*  uarch | product | segment | year | mode  @source"""
     rows, seen = [], {}
     for line in read_lines(directory, "generations.txt"):
@@ -278,6 +315,8 @@ def read_generations(directory, sources):
         last = int(match[4], 16) if match[4] else first
         low = int(match[5]) if match[5] else 0
         high = int(match[6]) if match[6] else (low if match[5] else 15)
+        if parts[4] != "-" and parts[4] not in modes:
+            line.refuse(f"unknown mode {parts[4]}")
         key = (match[1], family, first, last, low, high)
         if key in seen:
             line.refuse(f"{match[1]} {family:x}/{first:x} is already there (line {seen[key].number})")
@@ -318,6 +357,13 @@ def write_feature_table(out, features, sources):
     out.write("};\n\n")
 
 
+def write_name_order(out, features):
+    out.write("const enum evc_feature_id evc_name_order[EVC_N_FEATURES] = {\n")
+    for f in sorted(features, key=lambda f: folded(f.name)):
+        out.write(f"\t{f.symbol()},\n")
+    out.write("};\n\n")
+
+
 def write_rule_sets(out, features):
     out.write("const struct evc_set evc_rule_sets[EVC_N_RULES] = {\n")
     for rule in RULES:
@@ -341,12 +387,14 @@ def write_features(path, features, edges, names, sources):
     with open(path, "w", encoding="utf-8") as out:
         out.write("/* Generated by tools/gen.py from data/: do not edit. */\n#include \"core/set.h\"\n\n")
         write_feature_table(out, features, sources)
+        write_name_order(out, features)
         write_rule_sets(out, features)
         write_table(out, "struct evc_need evc_needs[]", "evc_n_needs",
                     [f".feature = {a.symbol()}, .needs = {b.symbol()}, .why = {quote(why)}, .source = {quote(source)}"
                      for a, b, why, source, _ in edges])
         write_table(out, "struct evc_foreign_name evc_foreign_names[]", "evc_n_foreign_names",
-                    [f".space = {quote(space)}, .name = {quote(name)}, .feature = {f.symbol()}" for name, space, f in names])
+                    [f".space = {quote(space)}, .name = {quote(name)}, .feature = {f.symbol()}, .also = {str(also).lower()}"
+                     for name, space, f, also in names])
         write_table(out, "struct evc_source evc_sources[]", "evc_n_sources",
                     [f".key = {quote(key)}, .title = {quote(title)}" for key, (_, title) in sources.items()])
 
@@ -381,7 +429,7 @@ def main():
         features = read_features(args.data, sources)
         edges = read_needs(args.data, features, sources)
         names = read_names(args.data, features)
-        generations = read_generations(args.data, sources)
+        generations = read_generations(args.data, sources, read_modes_named(args.data))
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 1

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding features by name.  Our own names are few enough (about 1,600) for a scan when a person
- * typed one; nothing that runs per host looks names up.
+ * Finding features by name.  Two tables are sorted by folded name, which is the name in lower case
+ * with '-' for '_' and '.': our own names (evc_name_order) and those of others (evc_foreign_names).
+ * Folding is what people expect (QEMU says sse4.1, Linux sse4_1), and the generator refuses two
+ * names of ours that it would make one.
  */
 #include "core/feature.h"
 
@@ -36,53 +38,93 @@ const char *evc_vendor_name(unsigned vendor)
 	}
 }
 
-static char folded(char c)
+static int folded(char c)
 {
-	if (c == '_')
+	if (c == '_' || c == '.')
 		return '-';
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c;
 }
 
-static bool same_name(struct evc_span name, const char *other)
+/* Order of a name and a terminated one, both folded. */
+static int compare(struct evc_span name, const char *other)
 {
-	size_t i = 0;
-
-	while (i < name.length && other[i] && folded(name.text[i]) == folded(other[i]))
-		i++;
-	return i == name.length && !other[i];
+	for (size_t i = 0; i < name.length; i++)
+		if (folded(name.text[i]) != folded(other[i]))
+			return folded(name.text[i]) - folded(other[i]);
+	return other[name.length] ? -1 : 0;
 }
 
-bool evc_feature_find(struct evc_span name, enum evc_feature_id *ret_id)
+static const char *own_name(size_t i)
 {
-	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
-		if (evc_span_equals(name, evc_features[id].name)) {
-			*ret_id = (enum evc_feature_id)id;
-			return true;
-		}
+	return evc_features[evc_name_order[i]].name;
+}
+
+static const char *foreign_name(size_t i)
+{
+	return evc_foreign_names[i].name;
+}
+
+/* The first of n names in order that is not before name. */
+static size_t lower_bound(struct evc_span name, const char *(*at)(size_t), size_t n)
+{
+	size_t low = 0;
+
+	while (low < n) {
+		size_t middle = low + (n - low) / 2;
+
+		if (compare(name, at(middle)) > 0)
+			low = middle + 1;
+		else
+			n = middle;
 	}
-	return false;
-}
-
-static bool find_foreign(struct evc_span name, const char *space, enum evc_feature_id *ret_id)
-{
-	for (size_t i = 0; i < evc_n_foreign_names; i++) {
-		const struct evc_foreign_name *foreign = &evc_foreign_names[i];
-
-		if ((!space || !strcmp(space, foreign->space)) && same_name(name, foreign->name)) {
-			*ret_id = foreign->feature;
-			return true;
-		}
-	}
-	return false;
+	return low;
 }
 
 static bool find_own(struct evc_span name, enum evc_feature_id *ret_id)
 {
+	size_t i = lower_bound(name, own_name, EVC_N_FEATURES);
+
+	if (i == EVC_N_FEATURES || compare(name, own_name(i)))
+		return false;
+	*ret_id = evc_name_order[i];
+	return true;
+}
+
+bool evc_feature_find(struct evc_span name, enum evc_feature_id *ret_id)
+{
+	enum evc_feature_id id;
+
+	if (!find_own(name, &id) || !evc_span_equals(name, evc_features[id].name))
+		return false;
+	*ret_id = id;
+	return true;
+}
+
+/* All meanings in one space; in the first space that has any when space is NULL. */
+static size_t find_foreign(struct evc_span name, const char *space, enum evc_feature_id *ret_ids)
+{
+	size_t n = 0;
+
+	for (size_t i = lower_bound(name, foreign_name, evc_n_foreign_names);
+	     i < evc_n_foreign_names && n < EVC_MAX_MEANINGS && !compare(name, foreign_name(i)); i++) {
+		const struct evc_foreign_name *foreign = &evc_foreign_names[i];
+
+		if (!space)
+			space = foreign->space;
+		if (!strcmp(space, foreign->space))
+			ret_ids[n++] = foreign->feature;
+	}
+	return n;
+}
+
+static bool find_place(struct evc_span name, enum evc_feature_id *ret_id)
+{
+	if (!name.length || name.text[name.length - 1] != ']')
+		return false;
 	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
 		char place[EVC_BIT_TEXT];
 
-		if (same_name(name, evc_features[id].name) ||
-		    evc_span_equals_nocase(name, evc_bit_format(evc_features[id].bit, place))) {
+		if (evc_span_equals_nocase(name, evc_bit_format(evc_features[id].bit, place))) {
 			*ret_id = (enum evc_feature_id)id;
 			return true;
 		}
@@ -90,25 +132,43 @@ static bool find_own(struct evc_span name, enum evc_feature_id *ret_id)
 	return false;
 }
 
-bool evc_feature_lookup(struct evc_span name, const char *space, enum evc_feature_id *ret_id)
+size_t evc_feature_lookup_all(struct evc_span name, const char *space,
+                              enum evc_feature_id ret_ids[static EVC_MAX_MEANINGS])
 {
 	static const char *const spaces[] = { "qemu", "libvirt", "linux", "vmware", "xen" };
+	size_t n;
 
+	if (find_place(name, ret_ids))
+		return 1;
 	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++) {
 		struct evc_span rest = name;
 
-		if (evc_span_skip(&rest, spaces[i]) && evc_span_skip(&rest, ":"))
-			return find_foreign(rest, spaces[i], ret_id) || find_own(rest, ret_id);
+		if (evc_span_skip(&rest, spaces[i]) && evc_span_skip(&rest, ":")) {
+			name = rest;
+			space = spaces[i];
+			break;
+		}
 	}
-	if (space && find_foreign(name, space, ret_id))
-		return true;
-	return find_own(name, ret_id) || find_foreign(name, NULL, ret_id);
+	if (space && (n = find_foreign(name, space, ret_ids)))
+		return n;
+	return find_own(name, ret_ids) ? 1 : find_foreign(name, NULL, ret_ids);
+}
+
+bool evc_feature_lookup(struct evc_span name, const char *space, enum evc_feature_id *ret_id)
+{
+	enum evc_feature_id ids[EVC_MAX_MEANINGS];
+
+	if (!evc_feature_lookup_all(name, space, ids))
+		return false;
+	*ret_id = ids[0];
+	return true;
 }
 
 const char *evc_feature_name_in(enum evc_feature_id id, const char *space)
 {
 	for (size_t i = 0; i < evc_n_foreign_names; i++)
-		if (evc_foreign_names[i].feature == id && !strcmp(evc_foreign_names[i].space, space))
+		if (evc_foreign_names[i].feature == id && !evc_foreign_names[i].also &&
+		    !strcmp(evc_foreign_names[i].space, space))
 			return evc_foreign_names[i].name;
 	return evc_features[id].name;
 }

@@ -47,7 +47,10 @@ enum evc_vendor {
 	EVC_VENDOR_ANY = (1 << 5) - 1,
 };
 
-enum { EVC_NO_SLOT = -1 };
+enum {
+	EVC_NO_SLOT = -1,
+	EVC_MAX_MEANINGS = 4, /* features that one name can stand for */
+};
 
 struct evc_feature {
 	const char *name;
@@ -73,6 +76,7 @@ struct evc_foreign_name {
 	const char *space; /* "qemu", "libvirt", "linux", "vmware", "xen" */
 	const char *name;
 	enum evc_feature_id feature;
+	bool also; /* understood, never printed */
 };
 
 struct evc_source {
@@ -82,10 +86,12 @@ struct evc_source {
 
 /* Indexed by enum evc_feature_id, sorted by place. */
 extern const struct evc_feature evc_features[EVC_N_FEATURES];
-extern const enum evc_feature_id evc_slots[EVC_N_SLOTS]; /* the feature of each slot */
+extern const enum evc_feature_id evc_slots[EVC_N_SLOTS];         /* the feature of each slot */
+extern const enum evc_feature_id evc_name_order[EVC_N_FEATURES]; /* all, sorted as the foreign names are */
 extern const struct evc_need evc_needs[];
 extern const size_t evc_n_needs;
-extern const struct evc_foreign_name evc_foreign_names[]; /* sorted by name, then space */
+/* Sorted by name without case and '-' '_' '.', then space (qemu libvirt linux vmware xen), then place. */
+extern const struct evc_foreign_name evc_foreign_names[];
 extern const size_t evc_n_foreign_names;
 extern const struct evc_source evc_sources[];
 extern const size_t evc_n_sources;
@@ -94,11 +100,18 @@ extern const size_t evc_n_sources;
 bool evc_feature_find(struct evc_span name, enum evc_feature_id *ret_id);
 
 /*
- * By any name somebody may type: ours, QEMU's, libvirt's, Linux's, VMware's, Xen's, with '_' and
- * '-' alike, upper or lower case, or a place as evc_bit_format prints it.  space (may be NULL)
- * prefers that namespace; "qemu:pni" in name does too.
+ * By any name somebody may type: ours, QEMU's, libvirt's, Linux's, VMware's, Xen's, with '_', '-' and '.'
+ * alike, upper or lower case, or a place as evc_bit_format prints it.  Who asks with a space, as an
+ * argument (may be NULL) or as "qemu:pni", gets that space's meaning first, then ours; who asks without
+ * gets ours first, then that of the first space that has the name, in the order qemu, libvirt, linux,
+ * vmware, xen.
+ *
+ * A name can stand for several features: Linux's flag "ibrs" is one bit on Intel and another on AMD.
+ * evc_feature_lookup then gives the first by place; _all gives each and says how many.
  */
 bool evc_feature_lookup(struct evc_span name, const char *space, enum evc_feature_id *ret_id);
+size_t evc_feature_lookup_all(struct evc_span name, const char *space,
+                              enum evc_feature_id ret_ids[static EVC_MAX_MEANINGS]);
 
 /* What a namespace calls the feature: its own entry, else our name. */
 const char *evc_feature_name_in(enum evc_feature_id id, const char *space);
