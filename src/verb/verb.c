@@ -10,6 +10,7 @@ const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_show,
 	&evc_verb_modes,
 	&evc_verb_convert,
+	&evc_verb_export,
 };
 
 const size_t evc_n_verbs = sizeof(evc_verbs) / sizeof(evc_verbs[0]);

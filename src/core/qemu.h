@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef EVC_CORE_QEMU_H
+#define EVC_CORE_QEMU_H
+
+/*
+ * What a QEMU can put on a -cpu line (data/qemu.txt).  Versions are 100 * major + minor, so that
+ * they compare; what a property is called is evc_feature_name_in(id, "qemu").
+ */
+
+#include "base/span.h"
+#include "core/set.h"
+
+enum {
+	EVC_QEMU_OLDEST = 702, /* the oldest that we write for */
+};
+
+struct evc_qemu_property {
+	uint16_t since;               /* 0: no QEMU has a property for it */
+	uint16_t tcg_first, tcg_last; /* releases whose TCG can show it, 0: none */
+	uint16_t libvirt;             /* oldest libvirt known to name it, 0: none */
+};
+
+/* A property that takes the place of a machine type's default. */
+struct evc_qemu_pin {
+	const char *name, *value;
+	uint16_t since;
+};
+
+/* Indexed by enum evc_feature_id. */
+extern const struct evc_qemu_property evc_qemu_properties[EVC_N_FEATURES];
+extern const struct evc_qemu_pin evc_qemu_pins[];
+extern const size_t evc_n_qemu_pins;
+
+extern const struct evc_set evc_qemu_supplied;     /* the hypervisor gives it, whatever the mode */
+extern const struct evc_set evc_qemu_automatic;    /* decided by QEMU or the guest, never asked for */
+extern const struct evc_set evc_qemu_libvirt_base; /* what the model kvm64 has */
+
+/* "7.2.22" or "10.0": 702, 1000; false when it is none. */
+bool evc_qemu_version(const char *text, unsigned *ret_version);
+
+/* Has this QEMU a property for it; can its TCG show it?  Between two releases that were tried: no. */
+bool evc_qemu_names(enum evc_feature_id id, unsigned version);
+bool evc_qemu_tcg_shows(enum evc_feature_id id, unsigned version);
+
+#endif
