@@ -109,6 +109,13 @@ static inline enum evc_feature_id evc_set_next(const struct evc_set *set, unsign
 	return (enum evc_feature_id)(i * 64 + (unsigned)__builtin_ctzll(word));
 }
 
+/*
+ * The bits of a register where the set's features live, of those that mean something for these vendors.
+ * For EVC_MSR leaf is the index.
+ */
+uint64_t evc_set_bits(const struct evc_set *set, unsigned vendors, uint32_t leaf, uint32_t subleaf,
+                      enum evc_reg reg);
+
 /* All features of a rule (generated). */
 extern const struct evc_set evc_rule_sets[EVC_N_RULES];
 

@@ -10,6 +10,7 @@ extern const struct evc_verb evc_verb_capture;
 extern const struct evc_verb evc_verb_convert;
 extern const struct evc_verb evc_verb_modes;
 extern const struct evc_verb evc_verb_export;
+extern const struct evc_verb evc_verb_apply;
 extern const struct evc_verb evc_verb_show;
 
 #endif

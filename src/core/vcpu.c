@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From a mode and a host's offer to what a guest sees.
+ *
+ * A mode is a whitelist.  So the vCPU is not the host with some bits cleared: it is empty, and gets what
+ * the mode lists and the offer has.  A bit that nobody has named yet stays hidden like any other.
+ *
+ *   allowed = the mode's features, and what a mode never takes away (evc_modes.passes)
+ *   vcpu    = offer and allowed, closed under needs
+ *
+ * Whole leaves that pass (brand, caches, topology, the hypervisor's) are copied bit by bit.  Signature and
+ * highest leaves are the mode's, leaf 0xd is computed (core/xsave.c), all else that is "calc" follows
+ * here.  What the offer does not know stays unknown, and is a doubt.
+ *
+ * With a cluster's level the guest gets no more than the level has, and address widths are the level's:
+ * so that a guest started on the wider host fits the narrower one.
+ */
+#include "core/vcpu.h"
+
+struct work {
+	const struct evc_modes *modes;
+	const struct evc_mode *mode;
+	const struct evc_mode_version *version;
+	const struct evc_offer *offer;
+	const struct evc_cpu *level; /* NULL: none */
+	struct evc_set allowed;      /* what may be shown, of what the offer has */
+	uint32_t max_basic, max_extended;
+	struct evc_dump_builder builder;
+	struct evc_findings *findings;
+};
+
+static void find(struct work *work, enum evc_finding_kind kind, enum evc_severity severity,
+                 enum evc_cause cause, enum evc_feature_id id)
+{
+	if (work->findings)
+		evc_findings_add(work->findings, (struct evc_finding){ .kind = kind,
+		                                                       .severity = severity,
+		                                                       .cause = cause,
+		                                                       .feature = id,
+		                                                       .subject = "the host",
+		                                                       .other = work->mode->key });
+}
+
+/* What the mode wants and the offer lacks or does not know. */
+static void find_lacks(struct work *work)
+{
+	EVC_SET_FOREACH(id, &work->version->features)
+	{
+		switch (evc_cpu_truth(&work->offer->cpu, id)) {
+		case EVC_PRESENT:
+			break;
+		case EVC_ABSENT:
+			find(work, EVC_FINDING_LACKS, EVC_BLOCKS, EVC_CAUSE_NONE, id);
+			break;
+		case EVC_UNSURE:
+			find(work, EVC_FINDING_UNSURE, EVC_DOUBT, EVC_CAUSE_DUMP, id);
+			break;
+		}
+	}
+}
+
+/* Features that the level surely lacks may not be shown, listed or not; nor may what lost its needs. */
+static void choose_allowed(struct work *work)
+{
+	struct evc_cpu cpu = work->offer->cpu;
+	struct evc_set hidden, dropped;
+
+	work->allowed = evc_set_or(&work->version->features, &work->modes->passes);
+	if (work->level) {
+		struct evc_set lacking = evc_set_and(&work->level->known, &evc_rule_sets[EVC_RULE_AND]);
+
+		lacking = evc_set_minus(&lacking, &work->level->has);
+		work->allowed = evc_set_minus(&work->allowed, &lacking);
+	}
+	hidden = evc_set_minus(&evc_rule_sets[EVC_RULE_AND], &work->allowed);
+	cpu.known = evc_set_or(&cpu.known, &hidden);
+	cpu.has = evc_set_minus(&cpu.has, &hidden);
+	evc_cpu_close(&cpu, &dropped);
+	work->allowed = evc_set_minus(&work->allowed, &dropped);
+	EVC_SET_FOREACH(id, &dropped)
+	find(work, EVC_FINDING_DROPPED, EVC_WARNING, EVC_CAUSE_NONE, id);
+	hidden = evc_set_and(&hidden, &work->offer->cpu.has);
+	EVC_SET_FOREACH(id, &hidden)
+	find(work, EVC_FINDING_EXTRA, EVC_NOTE, EVC_CAUSE_NONE, id);
+}
+
+static bool is_extended(uint32_t leaf)
+{
+	return leaf >= 0x80000000 && leaf < 0x80860000;
+}
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static void choose_highest(struct work *work)
+{
+	const struct evc_cpu *cpu = &work->offer->cpu;
+
+	work->max_basic = cpu->max_basic;
+	work->max_extended = cpu->max_extended;
+	if (work->mode->max_basic.value)
+		work->max_basic = smaller(work->max_basic, work->mode->max_basic.value);
+	if (work->mode->max_extended.value)
+		work->max_extended = smaller(work->max_extended, work->mode->max_extended.value);
+}
+
+/* Above the vCPU's highest leaf of its range there is nothing. */
+static bool is_beyond(const struct work *work, uint32_t leaf)
+{
+	if (is_extended(leaf))
+		return leaf > work->max_extended;
+	return leaf < 0x40000000 && leaf > work->max_basic;
+}
+
+/* The value of a levelled field (address widths) in place of the host's. */
+static uint64_t with_level(const struct work *work, const struct evc_leaf *leaf, enum evc_reg reg,
+                           uint64_t value)
+{
+	for (int slot = 0; work->level && slot < EVC_N_SLOTS; slot++) {
+		enum evc_feature_id id = evc_slots[slot];
+		struct evc_bit bit = evc_features[id].bit;
+		uint64_t levelled;
+
+		if (bit.leaf != leaf->leaf || bit.subleaf != leaf->subleaf || bit.reg != reg ||
+		    !evc_set_has(&work->modes->passes, id) || !evc_cpu_value(work->level, id, &levelled))
+			continue;
+		value = (value & ~evc_bit_mask(bit)) | levelled << bit.lo;
+	}
+	return value;
+}
+
+/* A leaf with what is allowed of it; hidden bits are known to be zero. */
+static void put_filtered(struct work *work, const struct evc_leaf *leaf)
+{
+	struct evc_leaf shown = { .leaf = leaf->leaf, .subleaf = leaf->subleaf };
+
+	for (int reg = EVC_EAX; reg <= EVC_EDX; reg++) {
+		uint32_t kept = (uint32_t)evc_set_bits(&work->allowed, work->offer->cpu.vendor, leaf->leaf,
+		                                       leaf->subleaf, (enum evc_reg)reg);
+
+		shown.value[reg] =
+			(uint32_t)with_level(work, leaf, (enum evc_reg)reg, leaf->value[reg] & kept);
+		shown.known[reg] = leaf->known[reg] | ~kept;
+	}
+	evc_dump_set_bits(&work->builder, &shown);
+}
+
+static void put_register(struct work *work, uint32_t leaf, enum evc_reg reg, uint32_t value)
+{
+	struct evc_leaf part = { .leaf = leaf };
+
+	part.value[reg] = value;
+	part.known[reg] = UINT32_MAX;
+	evc_dump_set_bits(&work->builder, &part);
+}
+
+/* The signature of leaf 1; AMD repeats it in leaf 0x80000001, where Intel has nothing. */
+static void put_signature(struct work *work)
+{
+	const struct evc_cpu *cpu = &work->offer->cpu;
+	uint32_t eax = cpu->signature;
+
+	if (!work->mode->keeps_signature)
+		eax = evc_signature_pack(work->mode->family.value, work->mode->model.value,
+		                         work->mode->stepping.value);
+	else if (!cpu->identified)
+		return;
+	put_register(work, 1, EVC_EAX, eax);
+	if (cpu->vendor == EVC_VENDOR_AMD)
+		put_register(work, 0x80000001, EVC_EAX, eax);
+}
+
+/* The number of the highest subleaf that says something, of leaves that state it. */
+static void put_last_subleaf(struct work *work, uint32_t leaf)
+{
+	uint32_t last = 0;
+
+	for (size_t i = 0; i < work->builder.n_leaves; i++) {
+		const struct evc_leaf *part = &work->builder.leaves[i];
+
+		if (part->leaf == leaf && (part->value[EVC_EAX] | part->value[EVC_EBX] |
+		                           part->value[EVC_ECX] | part->value[EVC_EDX]))
+			last = part->subleaf;
+	}
+	if (evc_dump_find(&work->offer->dump, leaf, 0) && leaf <= work->max_basic)
+		put_register(work, leaf, EVC_EAX, last);
+}
+
+/* AMD mirrors bits of leaf 1 EDX in leaf 0x80000001: those that the offer mirrors, as the vCPU has them. */
+static void put_mirrors(struct work *work)
+{
+	uint64_t known, mirrored = evc_set_bits(&evc_rule_sets[EVC_RULE_CALC], EVC_VENDOR_AMD, 0x80000001, 0,
+	                                        EVC_EDX);
+	uint64_t offered = evc_dump_register(&work->offer->dump, 0x80000001, 0, EVC_EDX, &known);
+	struct evc_leaf part = { .leaf = 0x80000001 };
+
+	if (work->offer->cpu.vendor != EVC_VENDOR_AMD || work->max_extended < part.leaf)
+		return;
+	for (size_t i = 0; i < work->builder.n_leaves; i++)
+		if (work->builder.leaves[i].leaf == 1)
+			part.value[EVC_EDX] =
+				(uint32_t)(work->builder.leaves[i].value[EVC_EDX] & mirrored & offered);
+	part.known[EVC_EDX] = (uint32_t)(mirrored & known);
+	evc_dump_set_bits(&work->builder, &part);
+}
+
+static void put_leaves(struct work *work)
+{
+	const struct evc_dump *dump = &work->offer->dump;
+
+	for (size_t i = 0; i < dump->n_leaves; i++) {
+		const struct evc_leaf *leaf = &dump->leaves[i];
+
+		if (evc_dump_is_junk(dump, leaf) || is_beyond(work, leaf->leaf) || leaf->leaf == 0xd)
+			continue;
+		if (evc_modes_leaf_passes(work->modes, leaf->leaf))
+			evc_dump_set_bits(&work->builder, leaf);
+		else
+			put_filtered(work, leaf);
+	}
+	put_register(work, 0, EVC_EAX, work->max_basic);
+	if (work->max_extended)
+		put_register(work, 0x80000000, EVC_EAX, work->max_extended);
+	put_signature(work);
+	put_mirrors(work);
+	put_last_subleaf(work, 7);
+}
+
+static void put_xsave(struct work *work)
+{
+	struct evc_cpu cpu = work->offer->cpu;
+
+	if (work->max_basic < 0xd)
+		return;
+	cpu.has = evc_set_and(&cpu.has, &work->allowed);
+	evc_xsave_leaves(&cpu, &work->offer->dump, &work->builder);
+}
+
+static void put_msrs(struct work *work)
+{
+	const struct evc_dump *dump = &work->offer->dump;
+
+	for (size_t i = 0; i < dump->n_msrs; i++) {
+		const struct evc_msr *msr = &dump->msrs[i];
+		uint64_t kept = evc_set_bits(&work->allowed, work->offer->cpu.vendor, msr->index, 0, EVC_MSR);
+
+		evc_dump_set_msr(&work->builder, msr->index, msr->value & kept, msr->known | ~kept);
+	}
+}
+
+int evc_vcpu_make(const struct evc_modes *modes, const struct evc_mode *mode, unsigned version,
+                  const struct evc_offer *offer, const struct evc_cpu *level, struct evc_arena *arena,
+                  struct evc_dump *ret_dump, struct evc_findings *findings, struct evc_error *err)
+{
+	struct work work = {
+		.modes = modes, .mode = mode, .offer = offer, .level = level, .findings = findings
+	};
+	int status;
+
+	if (!version)
+		version = evc_mode_best_version(mode, &offer->cpu);
+	work.version = evc_mode_version(mode, version);
+	if (!(offer->cpu.vendor & mode->vendors))
+		find(&work, EVC_FINDING_VENDOR, EVC_BLOCKS, EVC_CAUSE_VENDOR, EVC_N_FEATURES);
+	find_lacks(&work);
+	choose_allowed(&work);
+	choose_highest(&work);
+	evc_dump_begin(&work.builder, arena);
+	put_leaves(&work);
+	put_xsave(&work);
+	put_msrs(&work);
+	status = evc_dump_finish(&work.builder, ret_dump, err);
+	if (status == EVC_OK)
+		ret_dump->n_alike = offer->dump.n_alike;
+	return status;
+}
