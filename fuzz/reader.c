@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One fuzz target for each reader; EVC_FUZZ_FORMAT names the form.  Whatever is read must come
- * back from that form and from our own as it was, and whatever is refused must say why and where.
+ * back from every form that can be written, and whatever is refused must say why and where.
  */
 #include "roundtrip.h"
 
@@ -43,11 +43,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_error(&err);
 		hosts.n = 0;
 	}
-	for (size_t i = 0; i < hosts.n; i++) {
-		check(roundtrip(&evc_format_json, &hosts.items[i], &arena));
-		if (format->write)
-			check(roundtrip(format, &hosts.items[i], &arena));
-	}
+	for (size_t i = 0; i < hosts.n; i++)
+		for (size_t f = 0; f < evc_n_formats; f++)
+			if (evc_formats[f]->write)
+				check(roundtrip(evc_formats[f], &hosts.items[i], &arena));
 	evc_arena_free(&arena);
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "host/files.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -235,6 +236,7 @@ static size_t find_slot(const struct stream *stream, const struct text *text)
 {
 	size_t mask = stream->size_table - 1, slot = text->hash & mask;
 
+	assert(stream->table);
 	for (; stream->table[slot]; slot = (slot + 1) & mask) {
 		const struct text *other = &stream->texts[stream->table[slot] - 1];
 
@@ -308,6 +310,7 @@ static int add_kind(struct stream *stream, const struct evc_host *host, const st
 
 	if (status < 0)
 		return status;
+	assert(stream->texts);
 	stream->texts[kinds->n] = text ? *text : (struct text){ 0 };
 	kinds->items[kinds->n] = (struct evc_kind){ .host = *host };
 	kinds->n++;

@@ -67,6 +67,19 @@ static void settle(struct evc_arena *arena, struct evc_dump *dump)
 	dump->msrs = msrs;
 }
 
+/* Texts that were put together number their CPUs twice; a host has each number once. */
+static uint32_t free_number(struct evc_cpus *cpus, uint32_t number)
+{
+	for (size_t i = 0; i < cpus->n; i++)
+		if (cpus->items[i].cpu == number && cpus->highest < UINT32_MAX) {
+			number = cpus->highest + 1;
+			break;
+		}
+	if (!cpus->n || number > cpus->highest)
+		cpus->highest = number;
+	return number;
+}
+
 static int append(struct evc_cpus *cpus, struct evc_dump *dump, uint64_t hash, struct evc_error *err)
 {
 	if (cpus->n == cpus->size) {
@@ -85,6 +98,7 @@ static int append(struct evc_cpus *cpus, struct evc_dump *dump, uint64_t hash, s
 		cpus->size = size;
 	}
 	settle(cpus->arena, dump);
+	dump->cpu = free_number(cpus, dump->cpu);
 	cpus->hashes[cpus->n] = hash;
 	cpus->items[cpus->n++] = *dump;
 	return EVC_OK;

@@ -36,8 +36,9 @@ struct evc_cpus {
 	struct evc_dump *items;          /* kinds so far */
 	uint64_t *hashes;
 	size_t n, size;
-	size_t n_total; /* CPUs so far */
-	uint32_t cpu;   /* number of the open one */
+	size_t n_total;   /* CPUs so far */
+	uint32_t cpu;     /* number of the open one */
+	uint32_t highest; /* number of all kinds so far */
 	bool open;
 	bool skips_zero; /* for all CPUs of this text */
 	/* for forms that repeat a leaf instead of numbering its subleaves */

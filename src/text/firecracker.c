@@ -71,7 +71,7 @@ static int read_number(struct reader *reader, json_t *object, const char *key, u
 
 static int read_register(struct reader *reader, json_t *object, struct evc_leaf *leaf)
 {
-	const char *name, *bitmap;
+	const char *name = NULL, *bitmap = NULL;
 	uint64_t value, known;
 	int status = evc_json_string(&reader->place, object, "register", &name);
 
@@ -119,9 +119,9 @@ static int read_leaf(struct reader *reader, json_t *object)
 
 static int read_msr(struct reader *reader, json_t *object)
 {
-	const char *bitmap;
+	const char *bitmap = NULL;
 	uint64_t value, known;
-	uint32_t index;
+	uint32_t index = 0;
 	int status = read_number(reader, object, "addr", &index);
 
 	if (status == EVC_OK)
@@ -160,7 +160,7 @@ static int read_array(struct reader *reader, json_t *object, const char *key,
 
 static int read_facts(struct reader *reader, json_t *root, struct evc_arena *arena, struct evc_facts *facts)
 {
-	const char *kernel, *microcode;
+	const char *kernel = NULL, *microcode = NULL;
 	uint64_t revision;
 	int status = evc_json_string(&reader->place, root, "kernel_version", &kernel);
 

@@ -215,6 +215,10 @@ static int read_cpus(struct reader *reader, json_t *cpus, struct evc_host *host)
 
 		evc_json_enter(&reader->place, NULL, i);
 		status = read_cpu(reader, json_array_get(cpus, i), i, &dumps[i]);
+		for (size_t k = 0; k < i && status == EVC_OK; k++)
+			if (dumps[k].cpu == dumps[i].cpu)
+				status = evc_json_fail(&reader->place,
+				                       "expected a CPU number that was not there before");
 		if (status < 0)
 			return status;
 		evc_json_leave(&reader->place);
