@@ -17,14 +17,15 @@ struct keys {
 
 static void add(struct keys *keys, struct evc_mode_key key)
 {
+	if (!keys->items)
+		return;
 	if (keys->n == keys->size) {
-		size_t size = keys->size ? 2 * keys->size : 128;
+		size_t size = 2 * keys->size;
 		struct evc_mode_key *items = evc_arena_array(keys->arena, size, sizeof(*items));
 
 		if (!items)
 			return;
-		if (keys->n)
-			memcpy(items, keys->items, keys->n * sizeof(*items));
+		memcpy(items, keys->items, keys->n * sizeof(*items));
 		keys->items = items;
 		keys->size = size;
 	}
@@ -113,7 +114,9 @@ const struct evc_mode_key *evc_mode_keys(const struct evc_mode *mode, unsigned v
                                          struct evc_arena *arena, size_t *ret_n, struct evc_set *ret_keyless)
 {
 	const struct evc_set *features = &evc_mode_version(mode, version)->features;
-	struct keys keys = { .arena = arena };
+	struct keys keys = { .arena = arena,
+		             .items = evc_arena_array(arena, 128, sizeof(*keys.items)),
+		             .size = 128 };
 	struct evc_set keyless = { { 0 } };
 	size_t first;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verb/verbs.h"
 
-#include "host/modes.h"
 #include "text/mode-keys.h"
 #include "text/report.h"
+#include "verb/input.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -407,7 +407,7 @@ static int run(struct evc_command *command, struct evc_error *err)
 
 	if (command->args.n_operands > 1)
 		return evc_fail(err, EVC_ERR_USAGE, "name one mode, or two as A..B");
-	status = evc_modes_read(command->arena, &modes, err);
+	status = evc_input_modes(command, &modes, err);
 	if (status < 0)
 		return status;
 	if (!command->args.n_operands)
