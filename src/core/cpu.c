@@ -51,9 +51,11 @@ void evc_signature_unpack(uint32_t eax, unsigned *ret_family, unsigned *ret_mode
 {
 	unsigned family = eax >> 8 & 0xf, model = eax >> 4 & 0xf;
 
-	/* SDM2A:CPUID: the extended parts count for families 6 and 15 only; AMD's rule agrees where it has
-	 * CPUs. */
-	if (family == 0xf || family == 6)
+	/*
+	 * SDM2A:CPUID lets the extended model count for families 6 and 15 only, but Zhaoxin's family 7 uses
+	 * it as well; with linux:arch/x86/lib/cpu.c from 6 on.  AMD's rule agrees where it has CPUs.
+	 */
+	if (family >= 6)
 		model |= (eax >> 16 & 0xf) << 4;
 	if (family == 0xf)
 		family += eax >> 20 & 0xff;

@@ -5,6 +5,8 @@
  */
 #include "roundtrip.h"
 
+#include "core/cpu.h"
+
 #include <fnmatch.h>
 #include <ftw.h>
 #include <setjmp.h>
@@ -22,7 +24,7 @@ static const char *const dump_names[] = {
 	"*/libcpuid/*.test", "*/firecracker/*.json",       "*/instlatx64/*.txt",  "*/corpus/*.json",
 };
 
-static int n_dumps, n_hosts, n_cpus, n_arm, n_failed;
+static int n_dumps, n_hosts, n_cpus, n_arm, n_judged, n_failed;
 
 static bool is_dump(const char *path, struct evc_span text)
 {
@@ -44,6 +46,8 @@ static void failed(const char *path, const char *why)
 
 static void check_host(const char *path, const struct evc_host *host, struct evc_arena *arena)
 {
+	if (!strcmp(host->format, "json") && (!host->facts.origin[0] || !host->facts.licence[0]))
+		failed(path, "has no origin or licence");
 	n_hosts++;
 	n_cpus += (int)host->n_cpus;
 	if (!evc_dump_highest(&host->cpus[0], 0) && !strstr(path, "/libvirt/"))
@@ -53,6 +57,50 @@ static void check_host(const char *path, const struct evc_host *host, struct evc
 
 		if (*wrong)
 			failed(path, wrong);
+	}
+}
+
+/* libcpuid's own family, model and stepping as displayed, behind the dashes; false when there are none. */
+static bool expected_signature(struct evc_span text, unsigned values[static 3])
+{
+	static const int lines[3] = { 6, 7, 5 }; /* extended family, extended model, stepping */
+	static const char dashes[] = "\n----------------------------------------";
+	const char *at = memmem(text.text, text.length, dashes, sizeof(dashes) - 1);
+	struct evc_span rest, line;
+	uint64_t number;
+
+	if (!at)
+		return false;
+	rest = (struct evc_span){ at + 1, text.length - (size_t)(at + 1 - text.text) };
+	for (int n = -1; n < 8 && evc_span_line(&rest, &line); n++)
+		for (int i = 0; i < 3; i++)
+			if (n == lines[i]) {
+				if (!evc_span_number(evc_span_trim(line), UINT16_MAX, &number))
+					return false;
+				values[i] = (unsigned)number;
+			}
+	return true;
+}
+
+/* What others say of the same dump: libcpuid's expectations, and the signature in InstLatX64's file names. */
+static void check_others(const char *path, struct evc_span text, const struct evc_host *host)
+{
+	const char *name = strrchr(path, '/') + 1;
+	unsigned want[3], family, model, stepping;
+	uint64_t known, eax = evc_dump_register(&host->cpus[0], 1, 0, EVC_EAX, &known), number;
+	struct evc_span at = evc_span_from(name);
+
+	evc_signature_unpack((uint32_t)eax, &family, &model, &stepping);
+	if (!fnmatch("*/libcpuid/*.test", path, 0) && expected_signature(text, want)) {
+		n_judged++;
+		if (family != want[0] || model != want[1] || stepping != want[2])
+			failed(path, "family, model and stepping are not those that libcpuid has");
+	}
+	if (!fnmatch("*/instlatx64/*.txt", path, 0) && at.length > 20) {
+		at = (struct evc_span){ name + 12, 7 };
+		n_judged++;
+		if (!evc_span_hex(&at, &number) || number != eax)
+			failed(path, "the signature is not that of the file name");
 	}
 }
 
@@ -74,6 +122,7 @@ static void check_text(const char *path, struct evc_span text, struct evc_arena 
 	}
 	for (size_t i = 0; i < hosts.n; i++)
 		check_host(path, &hosts.items[i], arena);
+	check_others(path, text, &hosts.items[0]);
 }
 
 static int visit(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -98,10 +147,11 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 
 static void read_folder(const char *folder)
 {
-	n_dumps = n_hosts = n_cpus = n_arm = n_failed = 0;
+	n_dumps = n_hosts = n_cpus = n_arm = n_judged = n_failed = 0;
 	nftw(folder, visit, 16, FTW_PHYS);
-	printf("# %s: %d dumps, %d hosts, %d kinds of CPU, %d ARM refused, %d failed\n", folder, n_dumps,
-	       n_hosts, n_cpus, n_arm, n_failed);
+	printf("# %s: %d dumps, %d hosts, %d kinds of CPU, %d ARM refused, %d with a signature from others, "
+	       "%d failed\n",
+	       folder, n_dumps, n_hosts, n_cpus, n_arm, n_judged, n_failed);
 	assert_int_equal(n_failed, 0);
 	assert_true(n_dumps > 0);
 }
