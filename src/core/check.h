@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef EVC_CORE_CHECK_H
+#define EVC_CORE_CHECK_H
+
+/* Checks: may this guest move to that host, may this host join at that mode, and why not. */
+
+#include "core/finding.h"
+#include "core/mode.h"
+
+/* A guest or a host.  All pointers are borrowed. */
+struct evc_check_side {
+	const char *name;
+	const struct evc_cpu *cpu;     /* what a guest has, what a host offers; NULL: not readable */
+	const struct evc_cpu *silicon; /* the host's CPUID itself, for the cause; NULL: not known */
+	const char *why;               /* of one that is not readable */
+	uint32_t tsc_khz;              /* 0: not known */
+	uint32_t microcode;            /* 0: not known */
+	/* Why the offer has not what the silicon has; NULL: nobody to ask. */
+	enum evc_cause (*cause)(const struct evc_check_side *side, enum evc_feature_id id);
+	const void *context; /* of cause */
+};
+
+struct evc_check_options {
+	const struct evc_modes *modes;         /* for causes; NULL: none */
+	const struct evc_check_side *siblings; /* other hosts, to tell firmware and microcode from silicon */
+	size_t n_siblings;
+	const struct evc_check_side *from; /* where the guest runs; NULL: not said */
+};
+
+/*
+ * Make known what follows: features of an MSR that its CPUID bit does not announce are absent.
+ * Unknown ones of MSRs that no CPUID bit announces are left unknown; the checks ask for none of
+ * those, since KVM emulates such an MSR itself.
+ */
+void evc_check_settle(struct evc_cpu *cpu);
+
+/* evc_cpu_fits without what does not stop a move: see check.c.  The misfit keeps hides. */
+enum evc_verdict evc_check_fits(const struct evc_cpu *guest, const struct evc_cpu *host,
+                                struct evc_misfit *ret_misfit);
+
+/* The features that evc_check_fits asks for. */
+void evc_check_asked(struct evc_set *ret_set);
+
+/* May the guest move to the host?  Findings are added; their verdict is the one returned. */
+enum evc_verdict evc_check_move(const struct evc_check_side *guest, const struct evc_check_side *host,
+                                const struct evc_check_options *options, struct evc_findings *findings);
+
+/*
+ * May the host join a cluster at the mode?  In this order: readable, vendor known, vendor right,
+ * features.  Adds findings; version 0 means the first.
+ */
+enum evc_verdict evc_check_join(const struct evc_mode *mode, unsigned version,
+                                const struct evc_check_side *host, const struct evc_check_options *options,
+                                struct evc_findings *findings);
+
+/* The host with the fewest misfits, those that do not block counted less; n when none is readable. */
+size_t evc_check_nearest(const struct evc_check_side *guest, const struct evc_check_side *hosts, size_t n);
+
+/* Why the host probably has not the feature. other: a side that has it, NULL: none. */
+enum evc_cause evc_check_cause(const struct evc_check_side *host, enum evc_feature_id id,
+                               const struct evc_check_side *other, const struct evc_check_options *options);
+
+#endif

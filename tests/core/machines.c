@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/machines.h"
+
+#include "core/check.h"
+#include "text/format.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *file_text(const char *path, struct evc_arena *arena, size_t *ret_length)
+{
+	enum { MOST = 1 << 20 };
+	FILE *file = fopen(path, "re");
+	char *text = evc_arena_alloc(arena, MOST);
+
+	*ret_length = file && text ? fread(text, 1, MOST, file) : 0;
+	if (file)
+		fclose(file);
+	return text;
+}
+
+bool machine_read(const char *name, struct evc_arena *arena, struct evc_cpu *ret_cpu)
+{
+	struct evc_hosts hosts = { 0 };
+	struct evc_error err;
+	char path[512];
+	size_t length;
+	char *text;
+
+	snprintf(path, sizeof(path), "%s/corpus/machines/%s.json", getenv("EVC_SOURCE"), name);
+	text = file_text(path, arena, &length);
+	if (!length || evc_hosts_read((struct evc_span){ text, length }, name, arena, &hosts, &err) < 0)
+		return false;
+	evc_cpu_decode_host(&hosts.items[0], ret_cpu);
+	evc_set_drop(&ret_cpu->has, EVC_F_VMX);
+	evc_set_drop(&ret_cpu->has, EVC_F_SVM);
+	evc_check_settle(ret_cpu);
+	return true;
+}
+
+size_t machines_read(struct evc_arena *arena, struct evc_cpu *ret_cpus, size_t size)
+{
+	struct dirent **entries;
+	char path[512];
+	size_t n = 0;
+	int count;
+
+	snprintf(path, sizeof(path), "%s/corpus/machines", getenv("EVC_SOURCE"));
+	count = scandir(path, &entries, NULL, alphasort);
+	for (int i = 0; i < count; i++) {
+		char *end = strstr(entries[i]->d_name, ".json");
+
+		if (end && n < size) {
+			*end = '\0';
+			n += machine_read(entries[i]->d_name, arena, &ret_cpus[n]);
+		}
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+	return n;
+}

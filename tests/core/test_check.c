@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Checks on real machines: who may move where, and the reason given. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "core/check.h"
+#include "core/machines.h"
+#include "text/modes.h"
+
+#include <string.h>
+
+#define HASWELL "intel-haswell-2xxeon-e5-2680v3"
+#define BROADWELL "intel-broadwell-2xxeon-e5-2650lv4"
+#define SKYLAKE "intel-skylake-2xxeon6140"
+#define CASCADELAKE "intel-cascadelake-2xxeon6230"
+#define ROME "zen2-amd-ryzen-threadripper-pro-3955wx-16-cores"
+#define BULLDOZER "amd-15h-bulldozer-4xopteron-6272"
+#define NAPLES "amd-17h-zen-2xepyc-7451"
+
+static struct evc_arena arena;
+static struct evc_modes modes;
+
+static int setup(void **state)
+{
+	struct evc_error err;
+
+	(void)state;
+	return evc_modes_builtin(&arena, &modes, &err);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	evc_arena_free(&arena);
+	return 0;
+}
+
+static struct evc_check_side side(const char *name, struct evc_cpu *cpu)
+{
+	assert_true(machine_read(name, &arena, cpu));
+	return (struct evc_check_side){ .name = name, .cpu = cpu, .silicon = cpu };
+}
+
+static const struct evc_finding *find(const struct evc_findings *findings, enum evc_finding_kind kind,
+                                      enum evc_feature_id id)
+{
+	for (size_t i = 0; i < findings->n; i++)
+		if (findings->items[i].kind == kind && findings->items[i].feature == id)
+			return &findings->items[i];
+	return NULL;
+}
+
+/* Whoever moves from one machine to another: features that must be named, with their cause. */
+static const struct {
+	const char *guest, *host;
+	enum evc_verdict verdict;
+	struct {
+		enum evc_feature_id id;
+		enum evc_cause cause;
+	} lacks[4];
+} moves[] = {
+	{ .guest = SKYLAKE,
+	  .host = HASWELL,
+	  .verdict = EVC_NO,
+	  .lacks = { { EVC_F_AVX512F, EVC_CAUSE_OLDER }, { EVC_F_CLWB, EVC_CAUSE_OLDER } } },
+	{ .guest = BROADWELL,
+	  .host = HASWELL,
+	  .verdict = EVC_NO,
+	  .lacks = { { EVC_F_ADX, EVC_CAUSE_OLDER } } },
+	{ .guest = BULLDOZER,
+	  .host = NAPLES,
+	  .verdict = EVC_NO,
+	  .lacks = { { EVC_F_XOP, EVC_CAUSE_REMOVED }, { EVC_F_FMA4, EVC_CAUSE_REMOVED } } },
+	{ .guest = ROME, .host = SKYLAKE, .verdict = EVC_NO, .lacks = { { EVC_F_SSE4A, EVC_CAUSE_VENDOR } } },
+};
+
+static void names_what_is_missing_and_the_cause(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+		struct evc_findings findings = { .arena = &arena };
+		struct evc_cpu a, b;
+		struct evc_check_side guest = side(moves[i].guest, &a), host = side(moves[i].host, &b);
+		struct evc_check_options options = { .modes = &modes };
+
+		assert_int_equal(evc_check_move(&guest, &host, &options, &findings), moves[i].verdict);
+		for (size_t k = 0; k < 4 && moves[i].lacks[k].cause != EVC_CAUSE_NONE; k++) {
+			const struct evc_finding *finding =
+				find(&findings, EVC_FINDING_LACKS, moves[i].lacks[k].id);
+
+			assert_non_null(finding);
+			assert_int_equal(finding->cause, moves[i].lacks[k].cause);
+			assert_int_equal(finding->severity, EVC_BLOCKS);
+		}
+	}
+}
+
+static void says_another_vendor_once(void **state)
+{
+	struct evc_findings findings = { .arena = &arena };
+	struct evc_cpu a, b;
+	struct evc_check_side guest = side(ROME, &a), host = side(SKYLAKE, &b);
+
+	(void)state;
+	evc_check_move(&guest, &host, NULL, &findings);
+	assert_non_null(find(&findings, EVC_FINDING_VENDOR, EVC_N_FEATURES));
+	assert_null(find(&findings, EVC_FINDING_OUTSIDE, EVC_F_CPU_VENDORID_0));
+}
+
+/* Same machine, another logical CPU, an OS that switched other things on. */
+static void equal_machines_fit_whatever_their_apic_ids_and_os(void **state)
+{
+	static const enum evc_feature_id own[] = { EVC_F_OSXSAVE, EVC_F_OSPKE, EVC_F_LOCAL_APIC_ID,
+		                                   EVC_F_N_LOGICAL_CPU, EVC_F_HYPERVISOR };
+	struct evc_cpu a, b;
+	struct evc_misfit misfit;
+
+	(void)state;
+	side(HASWELL, &a);
+	b = a;
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		evc_set_add(&a.has, own[i]);
+		evc_set_drop(&b.has, own[i]);
+	}
+	assert_int_not_equal(evc_check_fits(&a, &b, &misfit), EVC_NO);
+	assert_int_not_equal(evc_check_fits(&b, &a, &misfit), EVC_NO);
+	/* With all known the answer is yes, both ways. */
+	memset(&a.known, 0xff, sizeof(a.known));
+	memset(&b.known, 0xff, sizeof(b.known));
+	assert_int_equal(evc_check_fits(&a, &b, &misfit), EVC_YES);
+	assert_int_equal(evc_check_fits(&b, &a, &misfit), EVC_YES);
+}
+
+static void a_twin_that_has_it_means_firmware_or_microcode(void **state)
+{
+	struct evc_cpu a, b;
+	struct evc_check_side guest = side(HASWELL, &a), host = side(HASWELL, &b);
+	struct evc_check_options options = { .modes = &modes };
+
+	(void)state;
+	evc_set_drop(&b.has, EVC_F_AES);
+	assert_int_equal(evc_check_cause(&host, EVC_F_AES, &guest, &options), EVC_CAUSE_FIRMWARE);
+	evc_set_add(&a.has, EVC_F_SPEC_CTRL);
+	evc_set_add(&a.known, EVC_F_SPEC_CTRL);
+	evc_set_drop(&b.has, EVC_F_SPEC_CTRL);
+	evc_set_add(&b.known, EVC_F_SPEC_CTRL);
+	assert_int_equal(evc_check_cause(&host, EVC_F_SPEC_CTRL, &guest, &options), EVC_CAUSE_MICROCODE);
+}
+
+static void an_unreadable_side_is_unknown(void **state)
+{
+	struct evc_findings findings = { .arena = &arena };
+	struct evc_cpu a;
+	struct evc_check_side guest = side(HASWELL, &a), host = { .name = "web3", .why = "cut short" };
+
+	(void)state;
+	assert_int_equal(evc_check_move(&guest, &host, NULL, &findings), EVC_UNKNOWN);
+	assert_int_equal(findings.n, 1);
+	assert_int_equal(findings.items[0].kind, EVC_FINDING_UNREADABLE);
+	assert_string_equal(findings.items[0].detail, "cut short");
+}
+
+static void a_bit_that_nobody_knows_is_never_a_yes(void **state)
+{
+	struct evc_cpu a, b;
+
+	(void)state;
+	side(HASWELL, &a);
+	memset(&a.known, 0xff, sizeof(a.known));
+	b = a;
+	evc_set_drop(&b.known, EVC_F_AVX2);
+	evc_set_drop(&b.has, EVC_F_AVX2);
+	assert_int_equal(evc_check_fits(&a, &b, NULL), EVC_UNKNOWN);
+}
+
+static void a_missing_state_component_blocks(void **state)
+{
+	struct evc_findings findings = { .arena = &arena };
+	struct evc_cpu a, b;
+	struct evc_check_side guest = side(SKYLAKE, &a), host = side(SKYLAKE, &b);
+
+	(void)state;
+	evc_set_drop(&b.has, EVC_F_XCR0_PKRU);
+	assert_int_equal(evc_check_move(&guest, &host, NULL, &findings), EVC_NO);
+	assert_non_null(find(&findings, EVC_FINDING_LACKS, EVC_F_XCR0_PKRU));
+}
+
+static void tells_who_could_not_come_back(void **state)
+{
+	struct evc_findings findings = { .arena = &arena };
+	struct evc_cpu a, b;
+	struct evc_check_side guest = side(HASWELL, &a), host = side(CASCADELAKE, &b), from = guest;
+	struct evc_check_options options = { .modes = &modes, .from = &from };
+	const struct evc_finding *finding;
+
+	(void)state;
+	evc_check_move(&guest, &host, &options, &findings);
+	finding = find(&findings, EVC_FINDING_CANNOT_RETURN, EVC_N_FEATURES);
+	assert_non_null(finding);
+	assert_string_equal(finding->subject, CASCADELAKE);
+	assert_string_equal(finding->other, HASWELL);
+}
+
+static void clocks_and_nesting_are_risks_that_do_not_block(void **state)
+{
+	struct evc_findings findings = { .arena = &arena };
+	struct evc_cpu a;
+	struct evc_check_side guest = side(HASWELL, &a), host = guest;
+	size_t risks = 0;
+
+	(void)state;
+	memset(&a.known, 0xff, sizeof(a.known));
+	evc_set_add(&a.has, EVC_F_INVTSC);
+	evc_set_add(&a.has, EVC_F_VMX);
+	guest.tsc_khz = 2500000;
+	host.tsc_khz = 2600000;
+	assert_int_equal(evc_check_move(&guest, &host, NULL, &findings), EVC_YES);
+	for (size_t i = 0; i < findings.n; i++)
+		risks += findings.items[i].kind == EVC_FINDING_RISK;
+	assert_int_equal(risks, 3);
+}
+
+static void a_host_joins_at_its_own_mode_and_not_above(void **state)
+{
+	static const struct {
+		const char *host, *mode;
+		enum evc_verdict verdict;
+		enum evc_finding_kind kind;
+	} rows[] = {
+		{ HASWELL, "intel-haswell", EVC_YES, EVC_FINDING_NOTE },
+		{ HASWELL, "intel-skylake", EVC_NO, EVC_FINDING_LACKS },
+		{ ROME, "intel-haswell", EVC_NO, EVC_FINDING_VENDOR },
+		{ SKYLAKE, "intel-westmere", EVC_YES, EVC_FINDING_NOTE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct evc_findings findings = { .arena = &arena };
+		struct evc_cpu cpu;
+		struct evc_check_side host = side(rows[i].host, &cpu);
+		struct evc_check_options options = { .modes = &modes };
+		const struct evc_mode *mode;
+		struct evc_error err;
+		unsigned version;
+
+		assert_int_equal(evc_modes_find(&modes, evc_span_from(rows[i].mode), &mode, &version, &err),
+		                 0);
+		assert_int_equal(evc_check_join(mode, version, &host, &options, &findings), rows[i].verdict);
+		if (rows[i].verdict == EVC_YES)
+			assert_int_equal(findings.n, 0);
+		else
+			assert_int_equal(findings.items[0].kind, rows[i].kind);
+	}
+}
+
+static void the_nearest_host_lacks_least(void **state)
+{
+	struct evc_cpu cpus[4];
+	struct evc_check_side guest = side(SKYLAKE, &cpus[0]);
+	struct evc_check_side hosts[] = {
+		{ .name = "down" }, side(HASWELL, &cpus[1]), side(CASCADELAKE, &cpus[2]), side(ROME, &cpus[3])
+	};
+
+	(void)state;
+	assert_int_equal(evc_check_nearest(&guest, hosts, 4), 2);
+	assert_int_equal(evc_check_nearest(&guest, hosts, 1), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_what_is_missing_and_the_cause),
+		cmocka_unit_test(says_another_vendor_once),
+		cmocka_unit_test(equal_machines_fit_whatever_their_apic_ids_and_os),
+		cmocka_unit_test(a_twin_that_has_it_means_firmware_or_microcode),
+		cmocka_unit_test(an_unreadable_side_is_unknown),
+		cmocka_unit_test(a_bit_that_nobody_knows_is_never_a_yes),
+		cmocka_unit_test(a_missing_state_component_blocks),
+		cmocka_unit_test(tells_who_could_not_come_back),
+		cmocka_unit_test(clocks_and_nesting_are_risks_that_do_not_block),
+		cmocka_unit_test(a_host_joins_at_its_own_mode_and_not_above),
+		cmocka_unit_test(the_nearest_host_lacks_least),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
