@@ -8,6 +8,7 @@
 const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_capture,
 	&evc_verb_show,
+	&evc_verb_level,
 	&evc_verb_apply,
 	&evc_verb_modes,
 	&evc_verb_convert,

@@ -8,6 +8,7 @@
 
 extern const struct evc_verb evc_verb_capture;
 extern const struct evc_verb evc_verb_convert;
+extern const struct evc_verb evc_verb_level;
 extern const struct evc_verb evc_verb_modes;
 extern const struct evc_verb evc_verb_export;
 extern const struct evc_verb evc_verb_apply;
