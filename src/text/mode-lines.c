@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_OWN_VERSIONS = 32 };
+enum { MAX_OWN_VERSIONS = 16 };
 
 /* A version as the text has it, before inherited ones are put between. */
 struct own_version {
@@ -557,14 +557,17 @@ static int check_complete(struct lines *lines)
 	return EVC_OK;
 }
 
-static size_t count_lines(struct evc_span body)
+/* Lines of features: how many changes there can be. */
+static size_t count_changes(struct evc_span body)
 {
-	struct evc_span line;
+	struct evc_span line, word;
 	unsigned number = 0;
 	size_t n = 0;
 
 	while (evc_modes_line(&body, &number, &line))
-		n++;
+		n += evc_span_word(&line, &word) &&
+		     (evc_span_equals(word, "adds") || evc_span_equals(word, "drops") ||
+		      evc_span_equals(word, "holds"));
 	return n;
 }
 
@@ -608,25 +611,22 @@ static struct evc_mode *begin(struct lines *lines)
 int evc_mode_read_lines(struct evc_modes_reader *reader, struct evc_mode_block *block,
                         const struct evc_mode *from)
 {
-	struct lines *lines = evc_arena_alloc(reader->arena, sizeof(*lines));
+	struct lines lines = { .reader = reader, .block = block, .from = from };
 	struct evc_span rest = block->body, line;
 	unsigned number = block->line;
 	int status = EVC_OK;
 
-	if (!lines)
-		return evc_fail(reader->err, EVC_ERR_MEMORY, "out of memory");
-	*lines = (struct lines){ .reader = reader, .block = block, .from = from };
-	lines->mode = begin(lines);
-	if (!lines->mode)
+	lines.mode = begin(&lines);
+	if (!lines.mode)
 		return evc_fail(reader->err, EVC_ERR_MEMORY, "out of memory");
 	while (!status && evc_modes_line(&rest, &number, &line))
-		status = read_line(lines, line, number);
+		status = read_line(&lines, line, number);
 	if (!status)
-		status = order_versions(lines);
+		status = order_versions(&lines);
 	if (!status)
-		status = check_complete(lines);
+		status = check_complete(&lines);
 	if (status < 0)
 		return status;
-	block->mode = lines->mode;
+	block->mode = lines.mode;
 	return EVC_OK;
 }

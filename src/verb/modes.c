@@ -152,6 +152,8 @@ static void claim_text(const struct evc_mode *mode, const struct evc_mode_key *k
 static void print_keys(struct evc_command *command, const struct evc_mode *mode,
                        const struct evc_mode_key *keys, size_t n)
 {
+	if (!n)
+		return;
 	evc_sink_puts(command->out, "\nas vCenter shows it:\n");
 	for (size_t i = 0; i < n; i++) {
 		char claim[160], joined[32] = "";
@@ -190,10 +192,7 @@ static void print_mode(struct evc_command *command, const struct evc_modes *mode
 	evc_sink_puts(command->out, "\nwithout a key of VMware's:\n");
 	evc_report_set(keyless, 2, command->out);
 	if (mode->from && mode->from->label[0]) {
-		evc_sink_printf(command->out, "\nadds to %s", mode->from->key);
-		if (mode->from_version > 1)
-			evc_sink_printf(command->out, "@%u", mode->from_version);
-		evc_sink_puts(command->out, ":\n");
+		evc_sink_printf(command->out, "\nadds to %s@%u:\n", mode->from->key, mode->from_version);
 		evc_report_set(&first->adds, 2, command->out);
 		drops = evc_set_minus(&evc_mode_version(mode->from, mode->from_version)->features,
 		                      &first->features);
