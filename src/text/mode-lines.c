@@ -578,8 +578,8 @@ static struct evc_mode *begin(struct lines *lines)
 	struct evc_modes_reader *reader = lines->reader;
 	struct evc_mode *mode = evc_arena_alloc(reader->arena, sizeof(*mode));
 
-	lines->changes =
-		evc_arena_array(reader->arena, count_lines(lines->block->body) + 1, sizeof(*lines->changes));
+	lines->changes = evc_arena_array(reader->arena, count_changes(lines->block->body) + 1,
+	                                 sizeof(*lines->changes));
 	if (!mode || !lines->changes)
 		return NULL;
 	*mode = from ? *from
