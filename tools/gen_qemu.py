@@ -12,7 +12,7 @@ import sys
 import gen
 
 VERSION = re.compile(r"^(\d+)\.(\d+)$")
-SETS = ("supplied", "automatic", "libvirt-base")
+SETS = ("supplied", "automatic", "unmigratable", "libvirt-base")
 
 
 def version(line, text):

@@ -33,6 +33,7 @@ extern const size_t evc_n_qemu_pins;
 
 extern const struct evc_set evc_qemu_supplied;     /* the hypervisor gives it, whatever the mode */
 extern const struct evc_set evc_qemu_automatic;    /* decided by QEMU or the guest, never asked for */
+extern const struct evc_set evc_qemu_unmigratable; /* keeps a guest from being migrated */
 extern const struct evc_set evc_qemu_libvirt_base; /* what the model kvm64 has */
 
 /* "7.2.22" or "10.0": 702, 1000; false when it is none. */

@@ -51,7 +51,8 @@ static void explain_losses(const struct evc_target_cpu *cpu, const struct evc_ta
 {
 	EVC_SET_FOREACH(id, &cpu->features)
 	{
-		if (evc_set_has(&evc_qemu_automatic, id) || evc_set_has(&evc_qemu_supplied, id))
+		if (evc_set_has(&evc_qemu_automatic, id) || evc_set_has(&evc_qemu_supplied, id) ||
+		    evc_set_has(&evc_qemu_unmigratable, id))
 			continue;
 		if (!evc_qemu_names(id, options->qemu))
 			lose(findings, cpu, id, EVC_BLOCKS,
@@ -66,11 +67,13 @@ static void explain_losses(const struct evc_target_cpu *cpu, const struct evc_ta
 struct evc_set evc_target_expressible(const struct evc_target_cpu *cpu,
                                       const struct evc_target_options *options, struct evc_findings *findings)
 {
-	struct evc_set wanted = evc_set_or(&cpu->features, &evc_qemu_supplied);
+	struct evc_set wanted = evc_set_minus(&evc_qemu_supplied, &cpu->withheld);
 	struct evc_set result = { 0 };
 
 	explain_losses(cpu, options, findings);
+	wanted = evc_set_or(&wanted, &cpu->features);
 	wanted = evc_set_minus(&wanted, &evc_qemu_automatic);
+	wanted = evc_set_minus(&wanted, &evc_qemu_unmigratable);
 	EVC_SET_FOREACH(id, &wanted)
 	{
 		if (!evc_qemu_names(id, options->qemu))

@@ -20,6 +20,7 @@ enum evc_accel {
 /* What a guest is to see. */
 struct evc_target_cpu {
 	struct evc_set features; /* single bits */
+	struct evc_set withheld; /* of what the hypervisor supplies (core/qemu.h): not on this host */
 	const char *mode;        /* for findings and comments: "intel-haswell" */
 	const char *vendor_id;   /* 12 characters */
 	const char *brand;       /* at most 48 characters count */

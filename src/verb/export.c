@@ -2,6 +2,7 @@
 #include "verb/verbs.h"
 
 #include "core/qemu.h"
+#include "core/vcpu.h"
 #include "text/report.h"
 #include "text/target.h"
 #include "verb/input.h"
@@ -11,16 +12,17 @@
 static const struct evc_param params[] = {
 	{ .name = "to", .letter = 't', .value = "TARGET", .help = "qemu or libvirt" },
 	{ .name = "mode", .letter = 'm', .value = "MODE", .help = "what the guest is to see" },
+	{ .name = "host", .value = "FILE", .help = "only what this host can give, with its brand string" },
 	{ .name = "machine",
 	  .value = "TYPE",
 	  .help = "machine type: pc-q35 of the QEMU version unless given" },
 	{ .name = "accel", .value = "ACCEL", .help = "kvm (default) or tcg" },
-	{ .name = "qemu", .value = "VERSION", .help = "the oldest QEMU that is to run it: 7.2 unless given" },
 	{ .name = "signature",
 	  .value = "MODEL",
 	  .help = "libvirt: a named model with its numbers, no -global" },
 	{ .name = "domain", .help = "libvirt: a whole small domain" },
-	{ .name = "lossy", .help = "write it even if the target cannot hold everything" },
+	{ .name = "lossy", .help = "write it even if the host or the target cannot give everything" },
+	EVC_OFFER_PARAMS,
 	{ 0 },
 };
 
@@ -67,8 +69,76 @@ static int mode_cpu(struct evc_command *command, const struct evc_mode *mode, un
 	return EVC_OK;
 }
 
-static int read_options(const struct evc_args *args, struct evc_target_options *ret_options,
-                        struct evc_error *err)
+/* What was asked for, read. */
+struct job {
+	const struct evc_target *target;
+	struct evc_target_options options;
+	struct evc_modes modes;
+	const struct evc_mode *mode;
+	unsigned version;
+	struct evc_host host;
+	bool has_host;
+};
+
+/*
+ * Of what the guest has on that host: all of the mode's, and of what passes whatever the mode what
+ * QEMU has a property for.  The hypervisor's own leaves are not the host's to give.
+ */
+static void take_features(const struct evc_cpu *guest, const struct evc_set *listed, unsigned qemu,
+                          struct evc_target_cpu *cpu)
+{
+	struct evc_set bits = evc_set_or(&evc_rule_sets[EVC_RULE_AND], &evc_rule_sets[EVC_RULE_OR]);
+	struct evc_set known = evc_set_and(&guest->known, &evc_qemu_supplied);
+
+	bits = evc_set_and(&bits, &guest->has);
+	/* The hypervisor and APIC bits are "own": not in a host's CPUID, or not as a guest has them. */
+	known = evc_set_and(&known, &evc_rule_sets[EVC_RULE_AND]);
+	cpu->withheld = evc_set_minus(&known, &guest->has);
+	EVC_SET_FOREACH(id, &bits)
+	if (evc_feature_is_bit(&evc_features[id]) && evc_features[id].bit.leaf >> 16 != 0x4000 &&
+	    (evc_set_has(listed, id) || evc_qemu_names(id, qemu)))
+		evc_set_add(&cpu->features, id);
+}
+
+/* What a guest at the mode sees on the host; what the host lacks is among the findings. */
+static int host_cpu(struct evc_command *command, const struct job *job, struct evc_target_cpu *ret_cpu,
+                    struct evc_findings *findings, struct evc_error *err)
+{
+	struct evc_offer_options options;
+	struct evc_cpu *guest = evc_arena_alloc(command->arena, sizeof(*guest));
+	struct evc_offer offer;
+	struct evc_dump dump;
+	uint64_t bits = 0;
+	int status;
+
+	if (!guest)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	if ((status = evc_input_offer_options(&command->args, &options, err)) < 0 ||
+	    (status = evc_offer_make(&job->host, &options, command->arena, &offer, findings, err)) < 0 ||
+	    (status = evc_vcpu_make(&job->modes, job->mode, job->version, &offer, NULL, command->arena, &dump,
+	                            findings, err)) < 0)
+		return status;
+	evc_cpu_decode(&dump, guest);
+	evc_cpu_value(guest, EVC_F_PHYS_ADDR_BITS, &bits);
+	*ret_cpu = (struct evc_target_cpu){
+		.mode = job->mode->key,
+		.vendor_id = guest->vendor_id,
+		.brand = *guest->brand ? guest->brand : brand(job->mode, command->arena),
+		.family = guest->family,
+		.model = guest->model,
+		.stepping = guest->stepping,
+		.max_basic = guest->max_basic,
+		.max_extended = guest->max_extended,
+		.phys_bits = (unsigned)bits,
+	};
+	take_features(guest, &evc_mode_version(job->mode, job->version)->features, job->options.qemu,
+	              ret_cpu);
+	return EVC_OK;
+}
+
+/* host may be NULL; its QEMU counts where none is named. */
+static int read_options(const struct evc_args *args, const struct evc_host *host,
+                        struct evc_target_options *ret_options, struct evc_error *err)
 {
 	const char *accel = evc_args_value(args, "accel"), *qemu = evc_args_value(args, "qemu");
 	struct evc_target_options options = { .qemu = EVC_QEMU_OLDEST,
@@ -76,6 +146,8 @@ static int read_options(const struct evc_args *args, struct evc_target_options *
 		                              .signature = evc_args_value(args, "signature"),
 		                              .domain = evc_args_flag(args, "domain") };
 
+	if (!qemu && host && host->facts.qemu && *host->facts.qemu)
+		qemu = host->facts.qemu;
 	if (accel && !strcmp(accel, "tcg"))
 		options.accel = EVC_ACCEL_TCG;
 	else if (accel && strcmp(accel, "kvm"))
@@ -88,42 +160,54 @@ static int read_options(const struct evc_args *args, struct evc_target_options *
 	return EVC_OK;
 }
 
-static int run(struct evc_command *command, struct evc_error *err)
+static int read_job(struct evc_command *command, struct job *job, struct evc_error *err)
 {
-	const char *to = evc_args_value(&command->args, "to");
-	const struct evc_target *target = evc_target_find(to ? to : "qemu");
-	struct evc_findings findings = { .arena = command->arena };
-	struct evc_target_options options;
-	const struct evc_mode *mode;
-	struct evc_target_cpu cpu;
-	struct evc_sink text = { 0 };
-	struct evc_modes modes = { 0 };
-	enum evc_verdict verdict;
-	unsigned version;
+	const char *to = evc_args_value(&command->args, "to"), *host = evc_args_value(&command->args, "host");
 	int status;
 
-	if (!target)
+	job->target = evc_target_find(to ? to : "qemu");
+	if (!job->target)
 		return evc_fail(err, EVC_ERR_NAME, "%s is not a target: qemu or libvirt", to);
-	status = read_options(&command->args, &options, err);
-	if (status == EVC_OK)
-		status = evc_input_modes(command, &modes, err);
-	if (status == EVC_OK)
-		status = evc_input_mode(command, &modes, "mode", &mode, &version, err);
-	if (status < 0)
+	if (command->args.n_operands)
+		return evc_fail(err, EVC_ERR_USAGE, "takes no operand; a host is named by --host");
+	if (host && (status = evc_input_host(command, host, &job->host, err)) < 0)
 		return status;
-	if (!mode)
+	job->has_host = host != NULL;
+	if ((status = read_options(&command->args, host ? &job->host : NULL, &job->options, err)) < 0 ||
+	    (status = evc_input_modes(command, &job->modes, err)) < 0 ||
+	    (status = evc_input_mode(command, &job->modes, "mode", &job->mode, &job->version, err)) < 0)
+		return status;
+	if (!job->mode)
 		return evc_fail(err, EVC_ERR_USAGE, "name a mode with --mode; evc modes lists them");
-	status = mode_cpu(command, mode, version, &cpu, err);
-	if (status == EVC_OK)
-		status = target->write(&cpu, &options, &text, &findings, err);
+	return EVC_OK;
+}
+
+static int run(struct evc_command *command, struct evc_error *err)
+{
+	struct evc_findings findings = { .arena = command->arena };
+	struct evc_target_cpu cpu;
+	struct evc_sink text = { 0 };
+	struct job job = { 0 };
+	enum evc_verdict verdict;
+	int status = read_job(command, &job, err);
+
 	if (status < 0)
 		return status;
-	evc_report_findings(&findings, command->messages);
-	verdict = evc_findings_verdict(&findings);
-	if (verdict == EVC_YES || evc_args_flag(&command->args, "lossy"))
-		evc_sink_write(command->out, text.text, text.length);
+	if (job.has_host)
+		status = host_cpu(command, &job, &cpu, &findings, err);
+	else
+		status = mode_cpu(command, job.mode, job.version, &cpu, err);
+	if (status == EVC_OK)
+		status = job.target->write(&cpu, &job.options, &text, &findings, err);
+	if (status == EVC_OK) {
+		evc_report_findings(&findings, command->messages);
+		verdict = evc_findings_verdict(&findings);
+		if (verdict == EVC_YES || evc_args_flag(&command->args, "lossy"))
+			evc_sink_write(command->out, text.text, text.length);
+		status = evc_verdict_exit(verdict);
+	}
 	evc_sink_free(&text);
-	return evc_verdict_exit(verdict);
+	return status;
 }
 
 const struct evc_verb evc_verb_export = {
@@ -131,9 +215,11 @@ const struct evc_verb evc_verb_export = {
 	.summary = "write a guest's CPU as QEMU or libvirt configuration",
 	.operands = "",
 	.help = "Write what makes a guest see exactly a mode: QEMU's -machine and -cpu with every bit named, or\n"
-		"libvirt's <cpu> and <qemu:commandline>.  What the target cannot express is said, and unless\n"
-		"--lossy is given nothing is written then (status 1).\n\n"
-		"    evc export --to qemu --mode intel-haswell",
+		"libvirt's <cpu> and <qemu:commandline>.  Without --host the mode's own features (version 1\n"
+		"unless named), with it those that the host can give.  What the host or the target cannot give\n"
+		"is said; unless --lossy is given nothing is written then (status 1).  --qemu is the oldest\n"
+		"QEMU that is to run it: the host's, else 7.2.\n\n"
+		"    evc export --to qemu --mode intel-haswell --host web3.json",
 	.params = params,
 	.run = run,
 };
