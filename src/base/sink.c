@@ -46,17 +46,26 @@ void evc_sink_puts(struct evc_sink *sink, const char *text)
 
 void evc_sink_printf(struct evc_sink *sink, const char *format, ...)
 {
+	size_t room;
 	va_list args;
 	int length;
 
-	va_start(args, format);
-	length = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	if (length < 0 || !reserve(sink, (size_t)length))
+	/* Most texts are short: print at once into what is there, again only if it was too little. */
+	if (!reserve(sink, 64))
 		return;
+	room = sink->size - sink->length;
 	va_start(args, format);
-	vsnprintf(sink->text + sink->length, (size_t)length + 1, format, args);
+	length = vsnprintf(sink->text + sink->length, room, format, args);
 	va_end(args);
+	if (length >= 0 && (size_t)length >= room && reserve(sink, (size_t)length)) {
+		va_start(args, format);
+		vsnprintf(sink->text + sink->length, (size_t)length + 1, format, args);
+		va_end(args);
+	}
+	if (length < 0 || sink->failed) {
+		sink->text[sink->length] = '\0';
+		return;
+	}
 	sink->length += (size_t)length;
 }
 

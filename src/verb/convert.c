@@ -58,21 +58,31 @@ static int list(struct evc_command *command)
 /* What could not be kept, one line each, however many hosts it is true of. */
 static void say_losses(struct evc_command *command, const struct evc_findings *findings)
 {
-	for (size_t i = 0; i < findings->n; i++) {
-		const struct evc_finding *finding = &findings->items[i];
-		size_t before = 0, others = 0;
+	enum { MAX_LOSSES = 16 }; /* different ones; there are fewer */
+	struct {
+		const struct evc_finding *first;
+		size_t n;
+	} losses[MAX_LOSSES];
+	size_t n = 0;
 
-		for (size_t k = 0; k < findings->n; k++)
-			if (k != i && !strcmp(findings->items[k].detail, finding->detail)) {
-				before += k < i;
-				others++;
-			}
-		if (before)
-			continue;
-		evc_sink_printf(command->messages, "evc: %s", finding->subject);
-		if (others)
-			evc_sink_printf(command->messages, " and %zu more", others);
-		evc_sink_printf(command->messages, ": %s cannot hold %s\n", finding->other, finding->detail);
+	for (size_t i = 0; i < findings->n; i++) {
+		size_t k = 0;
+
+		while (k < n && strcmp(losses[k].first->detail, findings->items[i].detail))
+			k++;
+		if (k == n && n < MAX_LOSSES) {
+			losses[n].first = &findings->items[i];
+			losses[n++].n = 0;
+		}
+		if (k < n)
+			losses[k].n++;
+	}
+	for (size_t k = 0; k < n; k++) {
+		evc_sink_printf(command->messages, "evc: %s", losses[k].first->subject);
+		if (losses[k].n > 1)
+			evc_sink_printf(command->messages, " and %zu more", losses[k].n - 1);
+		evc_sink_printf(command->messages, ": %s cannot hold %s\n", losses[k].first->other,
+		                losses[k].first->detail);
 	}
 }
 
@@ -156,9 +166,11 @@ static int convert(struct evc_command *command, const struct evc_format *format,
 {
 	bool bulk = hosts->n > 1 || evc_args_flag(&command->args, "bulk");
 	struct evc_findings losses = { .arena = command->arena };
-	int verdict = 0;
+	size_t left_out = 0;
 	char text[512];
 
+	if (!hosts->n)
+		return evc_fail(err, EVC_ERR_INPUT, "no dump in %s", command->args.operands[0]);
 	if (bulk && !format->write_bulk)
 		return evc_fail(err, EVC_ERR_USAGE, "a text of form %s holds one host, there are %zu",
 		                format->name, hosts->n);
@@ -166,22 +178,20 @@ static int convert(struct evc_command *command, const struct evc_format *format,
 		const struct evc_host *host = &hosts->items[i];
 		int status;
 
-		if (host->reading == EVC_DAMAGED && hosts->n == 1) {
-			*err = host->error;
-			return err->code;
-		}
 		if (host->reading == EVC_DAMAGED) {
 			evc_sink_printf(command->messages, "evc: %s: left out\n",
 			                evc_error_format(&host->error, text, sizeof(text)));
-			verdict = 1;
+			left_out++;
 			continue;
 		}
 		status = (bulk ? format->write_bulk : format->write)(host, sink, &losses, err);
 		if (status < 0)
 			return status;
 	}
+	if (left_out == hosts->n)
+		return evc_fail(err, EVC_ERR_INPUT, "no host could be read");
 	say_losses(command, &losses);
-	return verdict;
+	return left_out > 0;
 }
 
 static int run(struct evc_command *command, struct evc_error *err)
