@@ -10,16 +10,6 @@
 
 enum { MAX_OWN_VERSIONS = 16 };
 
-/* A version as the text has it, before inherited ones are put between. */
-struct own_version {
-	unsigned number;
-	unsigned line;
-	const char *since;
-	const char *why;
-	struct evc_claim claim;
-	struct evc_set adds;
-};
-
 /* Statements that may be there once. */
 enum statement {
 	LABEL,
@@ -41,7 +31,7 @@ struct lines {
 	const struct evc_mode *from;
 	struct evc_mode *mode;
 	struct evc_mode_change *changes;
-	struct own_version own[MAX_OWN_VERSIONS]; /* first: version 1 */
+	struct evc_own_version own[MAX_OWN_VERSIONS]; /* first: version 1 */
 	size_t n_own;
 	struct evc_set has;           /* all so far, later versions of "from" included */
 	struct evc_set now;           /* without those: a mode may have at once what came to "from" later */
@@ -310,7 +300,7 @@ static int check_feature(const struct lines *lines, unsigned number, enum evc_fe
 static int change_feature(struct lines *lines, struct evc_mode_change *change, enum evc_feature_id id)
 {
 	bool there = evc_set_has(&lines->has, id);
-	struct own_version *own = &lines->own[lines->n_own - 1];
+	struct evc_own_version *own = &lines->own[lines->n_own - 1];
 	int status = check_feature(lines, change->line, id);
 	char where[160];
 
@@ -386,7 +376,7 @@ static bool is_month(struct evc_span text)
 static int read_version(struct lines *lines, struct evc_span line, unsigned number)
 {
 	struct evc_span digits, word, since = { .text = "", .length = 0 };
-	struct own_version *own = &lines->own[lines->n_own];
+	struct evc_own_version *own = &lines->own[lines->n_own];
 	struct evc_claim claim;
 	uint64_t count = 0;
 	int status = evc_modes_claim(lines->reader, number, &line, &claim);
@@ -401,11 +391,11 @@ static int read_version(struct lines *lines, struct evc_span line, unsigned numb
 		              "not a version: version NUMBER since YYYY-MM why TEXT, NUMBER from 2");
 	if (lines->n_own == MAX_OWN_VERSIONS)
 		return REFUSE(lines, number, "more than %d versions", MAX_OWN_VERSIONS);
-	*own = (struct own_version){ .number = (unsigned)count,
-		                     .line = number,
-		                     .since = evc_modes_string(lines->reader, since),
-		                     .why = evc_modes_string(lines->reader, evc_span_trim(line)),
-		                     .claim = claim };
+	*own = (struct evc_own_version){ .number = (unsigned)count,
+		                         .line = number,
+		                         .since = evc_modes_string(lines->reader, since),
+		                         .why = evc_modes_string(lines->reader, evc_span_trim(line)),
+		                         .claim = claim };
 	if (lines->n_own > 1 && strcmp(own->since, own[-1].since) <= 0)
 		return REFUSE(lines, number, "version %u is not after version %u (line %u)", own->number,
 		              own[-1].number, own[-1].line);
@@ -456,63 +446,6 @@ static int read_line(struct lines *lines, struct evc_span line, unsigned number)
 	if (evc_span_equals(word, "from"))
 		return EVC_OK;
 	return REFUSE(lines, number, "unknown word %.*s", (int)word.length, word.text);
-}
-
-/*
- * All versions by date: those of "from" that came after the one this mode starts with, less what
- * was dropped or is there already, and the mode's own.  Same date: one version.
- */
-static int order_versions(struct lines *lines)
-{
-	const struct evc_mode *from = lines->from;
-	size_t next = from ? lines->mode->from_version : 0, n_from = from ? from->n_versions : 0, n = 0,
-	       own = 0;
-	struct evc_mode_version *versions =
-		evc_arena_array(lines->reader->arena, lines->n_own + n_from + 1, sizeof(*versions));
-	struct evc_set features = { { 0 } };
-
-	if (!versions)
-		return evc_fail(lines->reader->err, EVC_ERR_MEMORY, "out of memory");
-	if (from)
-		features = evc_set_minus(&from->versions[next - 1].features, &lines->drops);
-	while (own < lines->n_own || next < n_from) {
-		const struct own_version *mine = own < lines->n_own ? &lines->own[own] : NULL;
-		const struct evc_mode_version *theirs = next < n_from ? &from->versions[next] : NULL;
-		int order = !mine ? 1 : !theirs ? -1 : strcmp(mine->since, theirs->since);
-		struct evc_mode_version version = { .since = "", .why = "", .source = "" };
-
-		if (order >= 0) {
-			version = *theirs;
-			version.adds = evc_set_minus(&theirs->adds, &lines->drops);
-			version.adds = evc_set_minus(&version.adds, &features);
-			next++;
-			if (order && evc_set_is_empty(&version.adds))
-				continue;
-		}
-		if (order <= 0) {
-			version.since = mine->since;
-			version.why = mine->why;
-			version.provenance = mine->claim.provenance;
-			version.source = mine->claim.source;
-			version.adds = evc_set_or(&version.adds, &mine->adds);
-			version.adds = evc_set_minus(&version.adds, &features);
-			own++;
-			if (mine->number != n + 1)
-				return REFUSE(
-					lines, mine->line,
-					"version %u is number %zu in order of dates, inherited ones included",
-					mine->number, n + 1);
-			if (n && evc_set_is_empty(&version.adds))
-				return REFUSE(lines, mine->line, "version %u adds nothing", mine->number);
-		}
-		features = evc_set_or(&features, &version.adds);
-		version.features = features;
-		version.number = (unsigned)n + 1;
-		versions[n++] = version;
-	}
-	lines->mode->versions = versions;
-	lines->mode->n_versions = n;
-	return EVC_OK;
 }
 
 /* A mode's own numbers take the place of an inherited "signature host", and the other way round. */
@@ -595,7 +528,7 @@ static struct evc_mode *begin(struct lines *lines)
 	mode->changes = lines->changes;
 	mode->n_changes = 0;
 	lines->own[0] =
-		(struct own_version){ .number = 1, .since = "", .why = "", .claim = { .source = "" } };
+		(struct evc_own_version){ .number = 1, .since = "", .why = "", .claim = { .source = "" } };
 	lines->n_own = 1;
 	if (!from)
 		return mode;
@@ -622,7 +555,7 @@ int evc_mode_read_lines(struct evc_modes_reader *reader, struct evc_mode_block *
 	while (!status && evc_modes_line(&rest, &number, &line))
 		status = read_line(&lines, line, number);
 	if (!status)
-		status = order_versions(&lines);
+		status = evc_mode_order_versions(reader, lines.mode, lines.own, lines.n_own, &lines.drops);
 	if (!status)
 		status = check_complete(&lines);
 	if (status < 0)

@@ -49,6 +49,22 @@ const char *evc_modes_string(struct evc_modes_reader *reader, struct evc_span sp
 int evc_mode_read_lines(struct evc_modes_reader *reader, struct evc_mode_block *block,
                         const struct evc_mode *from);
 
+/* A version as the text has it, before inherited ones are put between. */
+struct evc_own_version {
+	unsigned number;
+	unsigned line;
+	const char *since;
+	const char *why;
+	struct evc_claim claim;
+	struct evc_set adds;
+};
+
+/* Fill mode->versions; own_versions has version 1 first, drops is what the mode does not take from its
+ * "from". */
+int evc_mode_order_versions(struct evc_modes_reader *reader, struct evc_mode *mode,
+                            const struct evc_own_version *own_versions, size_t n_own,
+                            const struct evc_set *drops);
+
 /* The lines of "passes". */
 int evc_passes_read_lines(struct evc_modes_reader *reader, const struct evc_mode_block *block,
                           struct evc_modes *modes);
