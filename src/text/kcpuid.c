@@ -2,14 +2,15 @@
 /*
  * What Linux's `kcpuid -r` prints:
  *
- *     Standard Leafs :
- *     ================
+ *     Basic Leafs :
+ *     =============
  *     0x00000000: EAX=0x0000001c, EBX=0x68747541, ECX=0x444d4163, EDX=0x69746e65
  *     0x00000007: subleafs:
  *       0: EAX=0x00000001, EBX=0xf1bf07ab, ECX=0x00405fc6, EDX=0x00000010
  *
  * One CPU.  Subleaf numbers are decimal.  Leaves and subleaves that are all zero are left out, so
- * what is not there is zero.
+ * what is not there is zero; except subleaves of leaves that the program does not know to have any,
+ * and prints on one line.
  */
 #include "text/cpus.h"
 
@@ -74,6 +75,27 @@ struct reader {
 	bool listing;
 };
 
+/* What the leaf's further subleaves hold was not asked for: unknown, although zeros are left out. */
+static void doubt_subleaves(struct evc_cpus *cpus, uint32_t leaf)
+{
+	static const struct {
+		uint32_t leaf, last;
+	} rows[] = {
+		{ .leaf = 0x7, .last = 2 },        { .leaf = 0xd, .last = 31 },
+		{ .leaf = 0x12, .last = 2 },       { .leaf = 0x14, .last = 1 },
+		{ .leaf = 0x17, .last = 3 },       { .leaf = 0x18, .last = 8 },
+		{ .leaf = 0x1d, .last = 1 },       { .leaf = 0x1e, .last = 1 },
+		{ .leaf = 0x20, .last = 1 },       { .leaf = 0x23, .last = 5 },
+		{ .leaf = 0x24, .last = 1 },       { .leaf = 0x80000020, .last = 3 },
+		{ .leaf = 0x80000026, .last = 3 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (uint32_t subleaf = 1; rows[i].leaf == leaf && subleaf <= rows[i].last; subleaf++)
+			evc_dump_set_bits(&cpus->builder,
+			                  &(struct evc_leaf){ .leaf = leaf, .subleaf = subleaf });
+}
+
 static int read_subleaf(struct reader *reader, struct evc_span at, struct evc_error *err)
 {
 	struct evc_span start = at;
@@ -94,6 +116,7 @@ static int read_line(struct reader *reader, struct evc_error *err)
 	struct evc_span at = evc_span_trim(reader->lines.line), start = at;
 	uint32_t value[4];
 	uint64_t leaf;
+	int status;
 
 	if (!at.length)
 		return EVC_OK;
@@ -105,13 +128,16 @@ static int read_line(struct reader *reader, struct evc_error *err)
 		return evc_lines_fail(&reader->lines, start, err, "expected a leaf as 0x00000007:");
 	reader->leaf = (uint32_t)leaf;
 	reader->listing = evc_span_starts(at, "subleafs:");
-	if (reader->listing)
-		return EVC_OK;
+	if (reader->listing || evc_span_starts(at, "..."))
+		return EVC_OK; /* old ones print dots for a leaf that is zero */
 	if (!take_registers(&at, value))
 		return evc_lines_fail(
 			&reader->lines, at, err,
 			"expected subleafs: or registers as EAX=0x0, EBX=0x0, ECX=0x0, EDX=0x0");
-	return evc_cpus_leaf(&reader->cpus, (uint32_t)leaf, 0, value, err);
+	status = evc_cpus_leaf(&reader->cpus, (uint32_t)leaf, 0, value, err);
+	if (status == EVC_OK)
+		doubt_subleaves(&reader->cpus, (uint32_t)leaf);
+	return status;
 }
 
 static int read(struct evc_span text, const char *name, struct evc_arena *arena, struct evc_hosts *ret_hosts,
@@ -174,7 +200,7 @@ static int write(const struct evc_host *host, struct evc_sink *sink, struct evc_
 		uint32_t first, last;
 		const char *title;
 	} ranges[] = {
-		{ 0, 0x3fffffff, "Standard Leafs :\n================\n" },
+		{ 0, 0x3fffffff, "Basic Leafs :\n================\n" },
 		{ 0x40000000, 0x7fffffff, "\nHypervisor Leafs :\n==================\n" },
 		{ 0x80000000, 0x8085ffff, "\nExtended Leafs :\n================\n" },
 		{ 0x80860000, UINT32_MAX, "\nOther Leafs :\n=============\n" },

@@ -262,6 +262,16 @@ static const struct good goods[] = {
 	  .leaf = 7,
 	  .reg = EVC_EBX,
 	  .value = 0 },
+	{ .name = "kcpuid: a subleaf that it does not ask for is unknown",
+	  .text = "0x00000000: EAX=0x00000024, EBX=0x1, ECX=0x2, EDX=0x3\n0x00000005: ...\n"
+	          "0x00000024: EAX=0x00000001, EBX=0x2, ECX=0x0, EDX=0x0\n",
+	  .format = "kcpuid",
+	  .n_hosts = 1,
+	  .n_cpus = 1,
+	  .leaf = 0x24,
+	  .subleaf = 1,
+	  .reg = EVC_ECX,
+	  .unknown = true },
 	{ .name = "libvirt: a leaf in quotes of both kinds",
 	  .text = "<!-- Xeon\xae -->\n" XML0
 	          " <cpuid eax_in=\"0x7\" ecx_in=\"0x1\" eax='5' ebx='1' ecx='2' edx='3'/>\n</cpudata>\n",
