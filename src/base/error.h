@@ -12,32 +12,7 @@
  * A verdict is not an error: "this guest does not fit" is success with findings.
  */
 
-#include <stddef.h>
-
-enum evc_code {
-	EVC_OK = 0,
-	EVC_ERR_USAGE = -1,       /* the request makes no sense: fix the command line */
-	EVC_ERR_INPUT = -2,       /* the input is damaged or of an unknown form: fix the file */
-	EVC_ERR_NAME = -3,        /* an unknown feature, mode or format: fix the name */
-	EVC_ERR_MEMORY = -4,      /* out of memory */
-	EVC_ERR_IO = -5,          /* a file, device or process did not do what was asked */
-	EVC_ERR_UNSUPPORTED = -6, /* this machine or this build cannot do it */
-	EVC_ERR_LIMIT = -7,       /* the input is larger than what we accept */
-};
-
-struct evc_error {
-	enum evc_code code;
-	unsigned line;    /* 1-based, 0: not about a line */
-	unsigned column;  /* 1-based, 0: not about a column */
-	char origin[128]; /* file, host or device, "" when not known */
-	char text[256];   /* one line, no full stop */
-};
-
-enum evc_verdict {
-	EVC_YES,
-	EVC_NO,
-	EVC_UNKNOWN, /* something was not readable: never a yes */
-};
+#include "evc.h" /* enum evc_code, struct evc_error, enum evc_verdict */
 
 /* Fill err (may be NULL) with code and text; returns code, so that callers can "return evc_fail(...)". */
 int evc_fail(struct evc_error *err, enum evc_code code, const char *format, ...)
