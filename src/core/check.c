@@ -88,6 +88,23 @@ void evc_check_asked(struct evc_set *ret_set)
 	*ret_set = set;
 }
 
+bool evc_check_cares(const struct evc_cpu *guest, enum evc_feature_id id)
+{
+	enum evc_feature_id by = is_msr(id) ? announcer(id) : EVC_N_FEATURES;
+
+	return by == EVC_N_FEATURES || evc_cpu_truth(guest, by) != EVC_ABSENT;
+}
+
+/* Drop what the guest does not care for. */
+static void keep_cared(const struct evc_cpu *guest, struct evc_set *set)
+{
+	EVC_SET_FOREACH(id, set)
+	{
+		if (!evc_check_cares(guest, id))
+			evc_set_drop(set, id);
+	}
+}
+
 enum evc_verdict evc_check_fits(const struct evc_cpu *guest, const struct evc_cpu *host,
                                 struct evc_misfit *ret_misfit)
 {
@@ -99,6 +116,9 @@ enum evc_verdict evc_check_fits(const struct evc_cpu *guest, const struct evc_cp
 	misfit.lacks = evc_set_and(&misfit.lacks, &asked);
 	misfit.outside = evc_set_and(&misfit.outside, &asked);
 	misfit.unsure = evc_set_and(&misfit.unsure, &asked);
+	keep_cared(guest, &misfit.lacks);
+	keep_cared(guest, &misfit.outside);
+	keep_cared(guest, &misfit.unsure);
 	if (ret_misfit)
 		*ret_misfit = misfit;
 	if (!evc_set_is_empty(&misfit.lacks) || !evc_set_is_empty(&misfit.outside))
@@ -258,20 +278,37 @@ static void add_outside(const struct evc_set *set, const struct evc_check_side *
 	}
 }
 
+/* What an MSR holds is asked once: its bits are known together or not at all. */
+static bool is_said(struct evc_set *said, enum evc_feature_id id)
+{
+	enum evc_feature_id by = is_msr(id) ? announcer(id) : EVC_N_FEATURES;
+	bool before;
+
+	if (by == EVC_N_FEATURES)
+		return false;
+	before = evc_set_has(said, by);
+	evc_set_add(said, by);
+	return before;
+}
+
 static void add_unsure(const struct evc_set *set, const struct evc_check_side *guest,
                        const struct evc_check_side *host, struct evc_findings *findings)
 {
+	struct evc_set said = { 0 };
+
 	EVC_SET_FOREACH(id, set)
 	{
-		bool of_guest = evc_cpu_truth(guest->cpu, id) == EVC_UNSURE;
+		bool of_guest = evc_cpu_truth(guest->cpu, id) == EVC_UNSURE, msr = is_msr(id);
 		struct evc_finding finding = { .kind = EVC_FINDING_UNSURE,
 			                       .severity = EVC_DOUBT,
 			                       .cause = EVC_CAUSE_DUMP,
-			                       .feature = id,
+			                       .feature = msr ? announcer(id) : id,
 			                       .subject = of_guest ? guest->name : host->name,
-			                       .other = of_guest ? host->name : guest->name };
+			                       .other = of_guest ? host->name : guest->name,
+			                       .detail = msr ? "values of its MSRs" : "" };
 
-		evc_findings_add(findings, finding);
+		if (!is_said(&said, id))
+			evc_findings_add(findings, finding);
 	}
 }
 

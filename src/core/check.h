@@ -38,6 +38,9 @@ void evc_check_settle(struct evc_cpu *cpu);
 enum evc_verdict evc_check_fits(const struct evc_cpu *guest, const struct evc_cpu *host,
                                 struct evc_misfit *ret_misfit);
 
+/* False for what is in an MSR that the guest is known not to have. */
+bool evc_check_cares(const struct evc_cpu *guest, enum evc_feature_id id);
+
 /* The features that evc_check_fits asks for. */
 void evc_check_asked(struct evc_set *ret_set);
 

@@ -100,6 +100,8 @@ static struct answer wants(const struct evc_cpu *guest, const struct place *plac
 	bool known = evc_set_has(&guest->known, place->id), has = evc_set_has(&guest->has, place->id);
 	uint64_t value = place->kind == WHOLE ? 0 : guest->value[evc_features[place->id].slot];
 
+	if (!evc_check_cares(guest, place->id))
+		return known_answer(false);
 	switch (place->kind) {
 	case WHOLE:
 		return (struct answer){ .sure = has, .perhaps = has || !known };

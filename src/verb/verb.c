@@ -11,6 +11,9 @@ const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_level,
 	&evc_verb_apply,
 	&evc_verb_modes,
+	&evc_verb_check,
+	&evc_verb_diff,
+	&evc_verb_matrix,
 	&evc_verb_convert,
 	&evc_verb_export,
 };

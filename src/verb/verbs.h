@@ -7,8 +7,11 @@
 #include "verb/verb.h"
 
 extern const struct evc_verb evc_verb_capture;
+extern const struct evc_verb evc_verb_check;
 extern const struct evc_verb evc_verb_convert;
 extern const struct evc_verb evc_verb_level;
+extern const struct evc_verb evc_verb_diff;
+extern const struct evc_verb evc_verb_matrix;
 extern const struct evc_verb evc_verb_modes;
 extern const struct evc_verb evc_verb_export;
 extern const struct evc_verb evc_verb_apply;

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verb/verbs.h"
+
+#include "core/check.h"
+#include "text/report.h"
+#include "verb/input.h"
+#include "verb/side.h"
+
+#include <string.h>
+
+static const struct evc_param params[] = {
+	{ .name = "guest", .letter = 'g', .value = "FILE", .help = "the guest that is to move" },
+	{ .name = "mode", .letter = 'm', .value = "MODE", .help = "or: the mode of the cluster to join" },
+	{ .name = "host", .letter = 'H', .value = "FILE", .many = true, .help = "where to; may be repeated" },
+	{ .name = "from", .value = "FILE", .help = "where the guest runs now: can it come back?" },
+	EVC_OFFER_PARAMS,
+	{ 0 },
+};
+
+struct question {
+	const struct evc_mode *mode;
+	unsigned version;
+	const struct evc_check_side *guest;
+	const struct evc_check_options *options;
+};
+
+static enum evc_verdict ask(const struct question *question, const struct evc_check_side *host,
+                            struct evc_findings *findings)
+{
+	if (question->mode)
+		return evc_check_join(question->mode, question->version, host, question->options, findings);
+	return evc_check_move(question->guest, host, question->options, findings);
+}
+
+/* The first line: the answer as a sentence. */
+static void put_verdict(const struct question *question, const struct evc_check_side *host,
+                        enum evc_verdict verdict, struct evc_sink *out)
+{
+	const char *how = verdict == EVC_YES ? "can" : verdict == EVC_NO ? "cannot" : "may or may not";
+
+	if (question->mode)
+		evc_sink_printf(out, "%s %s join at %s\n", host->name, how, question->mode->key);
+	else
+		evc_sink_printf(out, "%s %s move to %s\n", question->guest->name, how, host->name);
+}
+
+static json_t *answer_json(const struct question *question, const struct evc_check_side *host,
+                           enum evc_verdict verdict, const struct evc_findings *findings)
+{
+	json_t *object = json_object();
+
+	if (question->mode)
+		json_object_set_new(object, "mode", json_string(question->mode->key));
+	else
+		json_object_set_new(object, "guest", json_string(question->guest->name));
+	json_object_set_new(object, "host", json_string(host->name));
+	json_object_set_new(object, "verdict", json_string(evc_verdict_name(verdict)));
+	json_object_set_new(object, "findings", evc_report_findings_json(findings));
+	return object;
+}
+
+/* All hosts; the worst verdict counts. */
+static int answer(struct evc_command *command, const struct question *question,
+                  const struct evc_side_list *hosts)
+{
+	json_t *results = json_array();
+	enum evc_verdict worst = EVC_YES;
+	size_t n_yes = 0, nearest = hosts->n;
+
+	for (size_t i = 0; i < hosts->n; i++) {
+		struct evc_findings findings = { .arena = command->arena };
+		enum evc_verdict verdict = ask(question, &hosts->items[i], &findings);
+
+		worst = evc_verdict_worse(worst, verdict);
+		n_yes += verdict == EVC_YES;
+		json_array_append_new(results, answer_json(question, &hosts->items[i], verdict, &findings));
+		if (command->json)
+			continue;
+		put_verdict(question, &hosts->items[i], verdict, command->out);
+		evc_report_findings(&findings, command->out);
+	}
+	if (question->guest && hosts->n > 1)
+		nearest = evc_check_nearest(question->guest, hosts->items, hosts->n);
+	if (command->json) {
+		json_t *object =
+			json_pack("{s:s, s:o}", "verdict", evc_verdict_name(worst), "results", results);
+
+		if (nearest < hosts->n)
+			json_object_set_new(object, "nearest", json_string(hosts->items[nearest].name));
+		evc_report_json(object, command->out);
+	} else {
+		json_decref(results);
+		if (nearest < hosts->n)
+			evc_sink_printf(command->out, "%s: %s\n",
+			                n_yes ? "the best fit" : "no host fits; the nearest",
+			                hosts->items[nearest].name);
+	}
+	return evc_verdict_exit(worst);
+}
+
+static int run(struct evc_command *command, struct evc_error *err)
+{
+	const struct evc_args *args = &command->args;
+	const char *guest = evc_args_value(args, "guest"), *from = evc_args_value(args, "from");
+	size_t n_hosts;
+	const char *const *paths = evc_args_values(args, "host", &n_hosts);
+	struct evc_side_list hosts, guests, origins;
+	struct evc_check_options options = { 0 };
+	struct question question = { .options = &options };
+	struct evc_modes modes = { 0 };
+	int status = evc_input_modes(command, &modes, err);
+
+	if (status < 0)
+		return status;
+	status = evc_input_mode(command, &modes, "mode", &question.mode, &question.version, err);
+	if (status < 0)
+		return status;
+	if (!n_hosts || !guest == !question.mode || args->n_operands || (from && !guest))
+		return evc_fail(err, EVC_ERR_USAGE, "name a --guest or a --mode, and at least one --host");
+	status = evc_sides_read(command, paths, n_hosts, &hosts, err);
+	if (status < 0)
+		return status;
+	options.modes = &modes;
+	options.siblings = hosts.items;
+	options.n_siblings = hosts.n;
+	if (guest) {
+		status = evc_sides_read(command, &guest, 1, &guests, err);
+		if (status >= 0 && guests.n != 1)
+			status = evc_fail(err, EVC_ERR_USAGE, "--guest: one is wanted, here are %zu",
+			                  guests.n);
+		if (status < 0)
+			return status;
+		question.guest = &guests.items[0];
+	}
+	if (from) {
+		status = evc_sides_read(command, &from, 1, &origins, err);
+		if (status >= 0 && origins.n != 1)
+			status = evc_fail(err, EVC_ERR_USAGE, "--from: one is wanted, here are %zu",
+			                  origins.n);
+		if (status < 0)
+			return status;
+		options.from = &origins.items[0];
+	}
+	if (!hosts.n)
+		return evc_fail(err, EVC_ERR_INPUT, "there is no host in what was named");
+	return answer(command, &question, &hosts);
+}
+
+const struct evc_verb evc_verb_check = {
+	.name = "check",
+	.summary = "say whether a guest can move to a host, or a host join at a mode, and why not",
+	.operands = "--guest FILE|--mode MODE --host FILE...",
+	.help = "The first line is the answer; the lines after it say why and what would help.\n"
+		"\"Not known\" counts as no: the exit status is 0 only when every host is a yes.\n"
+		"  evc check --guest vm7.json --host web3.json --from web1.json\n"
+		"  evc check --mode intel-haswell --host web3.json",
+	.params = params,
+	.run = run,
+};

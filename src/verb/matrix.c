@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verb/verbs.h"
+
+#include "core/check.h"
+#include "core/matrix.h"
+#include "host/files.h"
+#include "text/matrix.h"
+#include "text/report.h"
+#include "verb/input.h"
+#include "verb/side.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+enum { MAX_THREADS = 64, GRID_HOSTS = 40, MAX_CELLS = 4 * 1000 * 1000 };
+
+static const struct evc_param params[] = {
+	{ .name = "mode",
+	  .letter = 'm',
+	  .value = "MODE",
+	  .help = "guests at this mode, instead of all that their host offers" },
+	{ .name = "csv", .help = "print CSV" },
+	{ .name = "html", .value = "FILE", .help = "write a page to this file" },
+	EVC_OFFER_PARAMS,
+	{ 0 },
+};
+
+struct share {
+	const struct evc_matrix *matrix;
+	const struct evc_matrix_bits *bits;
+	size_t first, last;
+};
+
+static void *work(void *data)
+{
+	const struct share *share = data;
+
+	evc_matrix_rows(share->matrix, share->first, share->last, share->bits);
+	return NULL;
+}
+
+/* Rows are shared out evenly; a thread that cannot be had is done here. */
+static void compute(const struct evc_matrix *matrix, const struct evc_matrix_bits *bits)
+{
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t n = online < 1 ? 1 : online > MAX_THREADS ? MAX_THREADS : (size_t)online;
+	struct share shares[MAX_THREADS];
+	pthread_t threads[MAX_THREADS];
+	bool runs[MAX_THREADS] = { false };
+
+	for (size_t i = 0; i < n; i++) {
+		shares[i] = (struct share){ .matrix = matrix,
+			                    .bits = bits,
+			                    .first = matrix->n_kinds * i / n,
+			                    .last = matrix->n_kinds * (i + 1) / n };
+		runs[i] = i && !pthread_create(&threads[i], NULL, work, &shares[i]);
+		if (i && !runs[i])
+			work(&shares[i]);
+	}
+	work(&shares[0]);
+	for (size_t i = 0; i < n; i++)
+		if (runs[i])
+			pthread_join(threads[i], NULL);
+}
+
+/*
+ * A guest of the mode: its features and the vendor's name.  It fits exactly the hosts that satisfy the
+ * mode; on a host that does not, it could not be started, and that host does not take it either.
+ * NULL when no host is of the mode's vendor.
+ */
+static const struct evc_cpu *guest_at(struct evc_command *command, const struct evc_mode *mode,
+                                      unsigned version, const struct evc_side_list *sides)
+{
+	static const enum evc_feature_id names[] = { EVC_F_CPU_VENDORID_0, EVC_F_CPU_VENDORID_1,
+		                                     EVC_F_CPU_VENDORID_2 };
+	struct evc_cpu *guest = evc_arena_alloc(command->arena, sizeof(*guest));
+
+	for (size_t i = 0; guest && i < sides->n; i++) {
+		const struct evc_cpu *host = sides->items[i].cpu;
+
+		if (!host || !(mode->vendors & host->vendor))
+			continue;
+		guest->has = evc_mode_version(mode, version)->features;
+		for (int w = 0; w < EVC_SET_WORDS; w++)
+			guest->known.word[w] = UINT64_MAX;
+		for (int slot = 0; slot < EVC_N_SLOTS; slot++) {
+			bool asks = evc_features[evc_slots[slot]].rule == EVC_RULE_MAX ||
+			            evc_features[evc_slots[slot]].rule == EVC_RULE_OR;
+
+			guest->value[slot] = asks ? UINT64_MAX : 0;
+		}
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]) && mode->vendors != EVC_VENDOR_ANY;
+		     k++)
+			guest->value[evc_features[names[k]].slot] = host->value[evc_features[names[k]].slot];
+		return guest;
+	}
+	return NULL;
+}
+
+static json_t *row_json(const struct evc_matrix_view *view, size_t from)
+{
+	json_t *row = json_array();
+
+	for (size_t to = 0; to < view->matrix->n_hosts; to++)
+		json_array_append_new(row, json_string(evc_verdict_name(
+						   evc_matrix_verdict(view->matrix, view->bits, from, to))));
+	return row;
+}
+
+static void put_json(const struct evc_matrix_view *view, struct evc_sink *out)
+{
+	json_t *hosts = json_array(), *rows = json_array();
+
+	for (size_t i = 0; i < view->matrix->n_hosts; i++) {
+		json_array_append_new(hosts, json_string(view->names[i]));
+		json_array_append_new(rows, row_json(view, i));
+	}
+	evc_report_json(json_pack("{s:s, s:i, s:o, s:o}", "title", view->title, "kinds",
+	                          (int)view->matrix->n_kinds, "hosts", hosts, "rows", rows),
+	                out);
+}
+
+static int put(struct evc_command *command, const struct evc_matrix_view *view, struct evc_error *err)
+{
+	const char *html = evc_args_value(&command->args, "html");
+	size_t n = view->matrix->n_hosts;
+	bool csv = evc_args_flag(&command->args, "csv");
+	int status = EVC_OK;
+
+	if ((html || csv || command->json) && n * n > MAX_CELLS)
+		return evc_fail(err, EVC_ERR_LIMIT, "%zu hosts are too many to print each pair", n);
+	if (html) {
+		struct evc_sink page = { 0 };
+
+		evc_matrix_html(view, &page);
+		status = evc_file_write(html, &page, err);
+		evc_sink_free(&page);
+	}
+	if (command->json)
+		put_json(view, command->out);
+	else if (csv)
+		evc_matrix_csv(view, command->out);
+	else if (n <= GRID_HOSTS)
+		evc_matrix_grid(view, command->out);
+	else
+		evc_matrix_summary(view, command->arena, command->out);
+	return status;
+}
+
+/* 0 when everything moves everywhere. */
+static int verdict_exit(const struct evc_matrix_view *view)
+{
+	const struct evc_matrix *matrix = view->matrix;
+
+	for (size_t a = 0; a < matrix->n_kinds; a++)
+		for (size_t b = 0; b < matrix->n_kinds; b++)
+			if (evc_matrix_verdict(matrix, view->bits, matrix->first[a], matrix->first[b]) !=
+			    EVC_YES)
+				return evc_verdict_exit(EVC_NO);
+	return evc_verdict_exit(EVC_YES);
+}
+
+static int run(struct evc_command *command, struct evc_error *err)
+{
+	struct evc_modes modes = { 0 };
+	const struct evc_mode *mode;
+	const struct evc_cpu **guests, **hosts, *guest_of_mode = NULL;
+	const char **names;
+	struct evc_side_list sides;
+	struct evc_matrix matrix;
+	struct evc_matrix_bits bits;
+	unsigned version;
+	int status = evc_input_modes(command, &modes, err);
+
+	if (status >= 0)
+		status = evc_input_mode(command, &modes, "mode", &mode, &version, err);
+	if (status >= 0 && !command->args.n_operands)
+		status = evc_fail(err, EVC_ERR_USAGE, "name hosts: files or directories");
+	if (status >= 0)
+		status = evc_sides_read(command, command->args.operands, command->args.n_operands, &sides,
+		                        err);
+	if (status < 0)
+		return status;
+	guests = evc_arena_array(command->arena, sides.n + 1, sizeof(*guests));
+	hosts = evc_arena_array(command->arena, sides.n + 1, sizeof(*hosts));
+	names = evc_arena_array(command->arena, sides.n + 1, sizeof(*names));
+	if (!guests || !hosts || !names)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	if (mode)
+		guest_of_mode = guest_at(command, mode, version, &sides);
+	for (size_t i = 0; i < sides.n; i++) {
+		names[i] = sides.items[i].name;
+		hosts[i] = sides.items[i].cpu;
+		guests[i] = !mode ? hosts[i] : hosts[i] ? guest_of_mode : NULL;
+	}
+	status = evc_matrix_prepare(guests, hosts, sides.n, command->arena, &matrix, err);
+	if (status >= 0)
+		status = evc_matrix_bits_make(&matrix, command->arena, &bits, err);
+	if (status < 0)
+		return status;
+	compute(&matrix, &bits);
+	struct evc_matrix_view view = { .matrix = &matrix,
+		                        .bits = &bits,
+		                        .names = names,
+		                        .guests = guests,
+		                        .hosts = hosts,
+		                        .title = mode ? mode->key : "as they are" };
+
+	status = put(command, &view, err);
+	return status < 0 ? status : verdict_exit(&view);
+}
+
+const struct evc_verb evc_verb_matrix = {
+	.name = "matrix",
+	.summary = "say for all pairs of hosts whether a guest can move from one to the other",
+	.operands = "FILE...",
+	.help = "A guest has all that its host offers, or with --mode what the mode lists.\n"
+		"Up to 40 hosts are printed as a grid, more as pools. Exit status 0: all can move to all.\n"
+		"  evc matrix --mode intel-haswell --html matrix.html hosts/",
+	.params = params,
+	.run = run,
+};
