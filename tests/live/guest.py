@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What evc promises, held against real guests: TAP on standard output.
+
+A guest under QEMU's own CPU emulation with everything it has (-cpu max) is the host.  For several
+modes "evc apply" says leaf by leaf what a guest on that host sees, "evc export" says how to start
+it, and the started guest says what it sees.  Every register has to agree, but for those in MAY_DIFFER.
+The same guest is then started by libvirt from "evc export --to libvirt".
+
+Environment: EVC (the program), EVC_SOURCE (the tree), EVC_GUEST (where kernel and first file system
+are kept; beside EVC unless given).
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+EVC = os.environ.get("EVC", "build/evc")
+SOURCE = os.environ.get("EVC_SOURCE", os.getcwd())
+FILES = os.environ.get("EVC_GUEST", os.path.join(os.path.dirname(os.path.abspath(EVC)), "demo"))
+BOOT_SECONDS = 60
+
+INTEL, AMD = "GenuineIntel", "AuthenticAMD"
+MODES = (("intel-nehalem", INTEL), ("intel-haswell", INTEL), ("x86-64-v2", AMD), ("amd-zen", AMD))
+
+# Registers that follow from QEMU or the guest and not from the mode: leaf, register, bits, why.
+MAY_DIFFER = (
+    ("1.0", "ecx", 0x08000000, "OSXSAVE: the guest's kernel sets it"),
+    ("7.0", "ecx", 0x00000010, "OSPKE: the guest's kernel sets it"),
+    ("1.0", "ebx", 0xff000000, "APIC id"),
+    ("5.0", "ecx", 0x00000003, "QEMU states MWAIT extensions even where MONITOR is hidden"),
+    ("d.0", "ebx", 0xffffffff, "size for what the guest's kernel has switched on"),
+    ("d.1", "ebx", 0xffffffff, "QEMU states the compacted size also without XSAVEC"),
+    ("80000001.0", "eax", 0xffffffff, "QEMU repeats leaf 1 EAX here, Intel's CPUs have zero"),
+    ("80000008.0", "eax", 0x0000ff00, "virtual address bits follow LA57"),
+)
+
+LINE = re.compile(r"^\s+0x([0-9a-f]{8}) 0x([0-9a-f]+): eax=0x(\w+) ebx=0x(\w+) ecx=0x(\w+) edx=0x(\w+)$")
+REGISTERS = ("eax", "ebx", "ecx", "edx")
+
+
+class Tap:
+    def __init__(self):
+        self.number = self.failed = 0
+
+    def result(self, good, name, notes=()):
+        self.number += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.number} - {name}")
+        for note in notes:
+            print(f"# {note}")
+        sys.stdout.flush()
+
+    def skip(self, name, why):
+        self.number += 1
+        print(f"ok {self.number} - {name} # SKIP {why}")
+
+    def close(self):
+        print(f"1..{self.number}")
+        return 1 if self.failed else 0
+
+
+def run(*argv, timeout=BOOT_SECONDS + 20, env=None):
+    return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False,
+                          stdin=subprocess.DEVNULL, env=dict(os.environ, **(env or {})))
+
+
+def leaves(text):
+    """{(leaf.subleaf): [eax, ebx, ecx, edx]} of the lines of "cpuid -r"."""
+    result = {}
+    for line in text.splitlines():
+        match = LINE.match(line)
+        if match:
+            key = f"{int(match[1], 16):x}.{int(match[2], 16):x}"
+            result[key] = [int(match[i], 16) for i in range(3, 7)]
+    return result
+
+
+def differences(want, got):
+    """Lines about registers that disagree and may not, and about those that may and do."""
+    wrong, allowed = [], []
+    for key in sorted(set(want) | set(got), key=lambda k: [int(part, 16) for part in k.split(".")]):
+        w, g = want.get(key, [0] * 4), got.get(key, [0] * 4)
+        for register, a, b in zip(REGISTERS, w, g):
+            mask, why = 0, ""
+            for leaf, reg, bits, reason in MAY_DIFFER:
+                if (leaf, reg) == (key, register):
+                    mask, why = bits, reason
+            if (a ^ b) & ~mask:
+                wrong.append(f"{key}:{register} promised {a:08x}, seen {b:08x}")
+            elif a != b:
+                allowed.append(f"{key}:{register} promised {a:08x}, seen {b:08x}: {why}")
+    return wrong, allowed
+
+
+def boot(arguments):
+    """The cpuid lines of a guest; raises when it does not answer."""
+    done = run(os.path.join(SOURCE, "demo/guest"), FILES, *arguments,
+               env={"EVC_ACCEL": "tcg", "EVC_TIMEOUT": str(BOOT_SECONDS)})
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().replace("\n", "; "))
+    return done.stdout.split("--- cpuinfo")[0]
+
+
+def qemu_version():
+    match = re.search(r"version (\d+\.\d+)", run("qemu-system-x86_64", "--version").stdout)
+    return match[1] if match else None
+
+
+def make_host(directory, vendor):
+    path = os.path.join(directory, vendor + ".cpuid")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(boot(["-cpu", f"max,vendor={vendor}"]).replace("--- cpuid\n", ""))
+    return path
+
+
+def export(target, mode, host, version, *more):
+    """The text; "lossy", since the emulation lacks features that a real host of the mode has."""
+    done = run(EVC, "export", "--to", target, "--mode", mode, "--host", host, "--accel", "tcg",
+               "--qemu", version, "--lossy", *more)
+    return done.stdout, done.stderr.splitlines()
+
+
+def check_mode(tap, mode, host, version):
+    promised = leaves(run(EVC, "apply", "--mode", mode, host).stdout)
+    text, said = export("qemu", mode, host, version)
+    if not promised or not text:
+        tap.result(False, f"a guest at {mode} sees what was promised", ["no promise", *said])
+        return
+    try:
+        seen = leaves(boot(shlex.split(text)))
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        tap.result(False, f"a guest at {mode} sees what was promised", [str(error)])
+        return
+    wrong, allowed = differences(promised, seen)
+    tap.result(not wrong and len(seen) > 10, f"a guest at {mode} sees what was promised, {len(seen)} leaves",
+               wrong + allowed + [line for line in said if "cannot show" in line])
+
+
+LIBVIRT_CONF = """user="root"
+group="root"
+dynamic_ownership=0
+remember_owner=0
+security_driver="none"
+cgroup_controllers=[ ]
+namespaces=[ ]
+stdio_handler="file"
+seccomp_sandbox=0
+"""
+
+
+def bootable(xml, log):
+    """The exported domain with a kernel to boot and a place for what it prints."""
+    xml = xml.replace("</type>\n", f"</type>\n    <kernel>{FILES}/vmlinuz</kernel>\n    <initrd>{FILES}/initrd</initrd>\n"
+                      "    <cmdline>console=ttyS0 quiet panic=-1</cmdline>\n", 1)
+    devices = (f"  <devices>\n    <emulator>{shutil.which('qemu-system-x86_64')}</emulator>\n"
+               f"    <serial type='file'><source path='{log}'/></serial>\n    <memballoon model='none'/>\n  </devices>\n")
+    return xml.replace("  <qemu:commandline>", "  <on_reboot>destroy</on_reboot>\n" + devices + "  <qemu:commandline>", 1)
+
+
+def start_by_libvirt(directory, xml, mode):
+    """What the guest prints, and virsh's complaints."""
+    root, log = os.path.join(directory, "libvirt"), os.path.join(directory, "serial.log")
+    os.makedirs(os.path.join(root, "etc"), exist_ok=True)
+    with open(os.path.join(root, "etc/qemu.conf"), "w", encoding="utf-8") as out:
+        out.write(LIBVIRT_CONF)
+    path = os.path.join(directory, "domain.xml")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(bootable(xml, log))
+    # One process is the hypervisor's driver: the guest lives as long as it, and is destroyed at its end.
+    done = run("virsh", "-c", f"qemu:///embed?root={root}",
+               f"create {path}; event --domain {mode} --event lifecycle --timeout {BOOT_SECONDS}; destroy {mode}")
+    time.sleep(0.5)
+    text = ""
+    if os.path.exists(log):
+        with open(log, encoding="utf-8", errors="replace") as stream:
+            text = stream.read()
+    return text, [line for line in done.stderr.splitlines() if line and "failed to get domain" not in line]
+
+
+def check_libvirt(tap, directory, host, version):
+    mode = "intel-haswell"
+    xml, _ = export("libvirt", mode, host, version, "--domain")
+    if shutil.which("virt-xml-validate"):
+        path = os.path.join(directory, "export.xml")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(xml)
+        done = run("virt-xml-validate", path, "domain")
+        tap.result(done.returncode == 0, "libvirt's schema accepts the exported domain", done.stderr.splitlines())
+    else:
+        tap.skip("libvirt's schema accepts the exported domain", "virt-xml-validate is not installed")
+    name = "a guest started by libvirt sees the same as one started by QEMU's command line"
+    if not shutil.which("virsh") or os.geteuid():
+        tap.skip(name, "needs virsh and root")
+        return
+    text, said = start_by_libvirt(directory, xml, mode)
+    if any("no connection driver" in line or "failed to connect to the hypervisor" in line for line in said):
+        tap.skip(name, "libvirt's QEMU driver is not installed")
+        return
+    direct = leaves(boot(shlex.split(export("qemu", mode, host, version)[0])))
+    seen = leaves(text.replace("\r", ""))
+    wrong = [f"{key}: {direct.get(key)} by QEMU, {seen.get(key)} by libvirt"
+             for key in sorted(set(direct) | set(seen)) if direct.get(key) != seen.get(key)]
+    tap.result(len(seen) > 10 and not wrong, name, wrong + (said if len(seen) <= 10 else []))
+
+
+def check_capture(tap):
+    done = run(EVC, "capture", "--no-programs", timeout=30)
+    host = json.loads(done.stdout) if done.returncode == 0 else {}
+    alike = sum(cpu["alike"] if "alike" in cpu else 1 for cpu in host.get("cpus", []))
+    tap.result(alike == os.cpu_count(), f"captures all {os.cpu_count()} logical CPUs of this machine",
+               done.stderr.splitlines())
+    name = "captures what KVM offers, and whether it keeps to a mask"
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        tap.skip(name, "no usable /dev/kvm")
+        return
+    tap.result("kvm" in host and "could not be tried" not in done.stderr, name, done.stderr.splitlines())
+
+
+def why_no_guest():
+    if not shutil.which("qemu-system-x86_64"):
+        return "qemu-system-x86_64 is not installed"
+    done = run(os.path.join(SOURCE, "demo/guest-files"), FILES, timeout=120)
+    return None if done.returncode == 0 else "no kernel to boot: " + " ".join(done.stderr.split())
+
+
+def main():
+    tap = Tap()
+    check_capture(tap)
+    why = why_no_guest()
+    if why:
+        tap.skip("guests see what was promised", why)
+        return tap.close()
+    version = qemu_version()
+    with tempfile.TemporaryDirectory() as directory:
+        hosts = {vendor: make_host(directory, vendor) for vendor in (INTEL, AMD)}
+        for mode, vendor in MODES:
+            check_mode(tap, mode, hosts[vendor], version)
+        check_libvirt(tap, directory, hosts[INTEL], version)
+    return tap.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
