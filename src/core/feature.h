@@ -96,6 +96,9 @@ extern const size_t evc_n_foreign_names;
 extern const struct evc_source evc_sources[];
 extern const size_t evc_n_sources;
 
+/* What a guest loses with the feature, in people's words; NULL where nobody would notice (data/costs.txt). */
+extern const char *const evc_feature_costs[EVC_N_FEATURES];
+
 /* By its own name, exactly; false when there is none. */
 bool evc_feature_find(struct evc_span name, enum evc_feature_id *ret_id);
 

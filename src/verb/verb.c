@@ -14,6 +14,7 @@ const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_check,
 	&evc_verb_diff,
 	&evc_verb_matrix,
+	&evc_verb_explain,
 	&evc_verb_convert,
 	&evc_verb_export,
 };

@@ -13,6 +13,7 @@ extern const struct evc_verb evc_verb_level;
 extern const struct evc_verb evc_verb_diff;
 extern const struct evc_verb evc_verb_matrix;
 extern const struct evc_verb evc_verb_modes;
+extern const struct evc_verb evc_verb_explain;
 extern const struct evc_verb evc_verb_export;
 extern const struct evc_verb evc_verb_apply;
 extern const struct evc_verb evc_verb_show;
