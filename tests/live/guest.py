@@ -4,7 +4,7 @@
 
 A guest under QEMU's own CPU emulation with everything it has (-cpu max) is the host.  For several
 modes "evc apply" says leaf by leaf what a guest on that host sees, "evc export" says how to start
-it, and the started guest says what it sees.  Every register has to agree, but for those in MAY_DIFFER.
+it, and the started guest says what it sees.  Every register has to agree, but for the few that demo/compare.py names.
 The same guest is then started by libvirt from "evc export --to libvirt".
 
 Environment: EVC (the program), EVC_SOURCE (the tree), EVC_GUEST (where kernel and first file system
@@ -26,24 +26,11 @@ SOURCE = os.environ.get("EVC_SOURCE", os.getcwd())
 FILES = os.environ.get("EVC_GUEST", os.path.join(os.path.dirname(os.path.abspath(EVC)), "demo"))
 BOOT_SECONDS = 60
 
+sys.path.insert(0, os.path.join(SOURCE, "demo"))
+from compare import differences, leaves  # noqa: E402 pylint: disable=wrong-import-position
+
 INTEL, AMD = "GenuineIntel", "AuthenticAMD"
 MODES = (("intel-nehalem", INTEL), ("intel-haswell", INTEL), ("x86-64-v2", AMD), ("amd-zen", AMD))
-
-# Registers that follow from QEMU or the guest and not from the mode: leaf, register, bits, why.
-MAY_DIFFER = (
-    ("1.0", "ecx", 0x08000000, "OSXSAVE: the guest's kernel sets it"),
-    ("7.0", "ecx", 0x00000010, "OSPKE: the guest's kernel sets it"),
-    ("1.0", "ebx", 0xff000000, "APIC id"),
-    ("5.0", "ecx", 0x00000003, "QEMU states MWAIT extensions even where MONITOR is hidden"),
-    ("d.0", "ebx", 0xffffffff, "size for what the guest's kernel has switched on"),
-    ("d.1", "ebx", 0xffffffff, "QEMU states the compacted size also without XSAVEC"),
-    ("80000001.0", "eax", 0xffffffff, "QEMU repeats leaf 1 EAX here, Intel's CPUs have zero"),
-    ("80000008.0", "eax", 0x0000ff00, "virtual address bits follow LA57"),
-)
-
-LINE = re.compile(r"^\s+0x([0-9a-f]{8}) 0x([0-9a-f]+): eax=0x(\w+) ebx=0x(\w+) ecx=0x(\w+) edx=0x(\w+)$")
-REGISTERS = ("eax", "ebx", "ecx", "edx")
-
 
 class Tap:
     def __init__(self):
@@ -69,34 +56,6 @@ class Tap:
 def run(*argv, timeout=BOOT_SECONDS + 20, env=None):
     return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False,
                           stdin=subprocess.DEVNULL, env=dict(os.environ, **(env or {})))
-
-
-def leaves(text):
-    """{(leaf.subleaf): [eax, ebx, ecx, edx]} of the lines of "cpuid -r"."""
-    result = {}
-    for line in text.splitlines():
-        match = LINE.match(line)
-        if match:
-            key = f"{int(match[1], 16):x}.{int(match[2], 16):x}"
-            result[key] = [int(match[i], 16) for i in range(3, 7)]
-    return result
-
-
-def differences(want, got):
-    """Lines about registers that disagree and may not, and about those that may and do."""
-    wrong, allowed = [], []
-    for key in sorted(set(want) | set(got), key=lambda k: [int(part, 16) for part in k.split(".")]):
-        w, g = want.get(key, [0] * 4), got.get(key, [0] * 4)
-        for register, a, b in zip(REGISTERS, w, g):
-            mask, why = 0, ""
-            for leaf, reg, bits, reason in MAY_DIFFER:
-                if (leaf, reg) == (key, register):
-                    mask, why = bits, reason
-            if (a ^ b) & ~mask:
-                wrong.append(f"{key}:{register} promised {a:08x}, seen {b:08x}")
-            elif a != b:
-                allowed.append(f"{key}:{register} promised {a:08x}, seen {b:08x}: {why}")
-    return wrong, allowed
 
 
 def boot(arguments):
