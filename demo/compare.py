@@ -18,7 +18,6 @@ MAY_DIFFER = (
     ("d.0", "ebx", 0xffffffff, "size for what the guest's kernel has switched on"),
     ("d.1", "ebx", 0xffffffff, "QEMU states the compacted size also without XSAVEC"),
     ("80000001.0", "eax", 0xffffffff, "QEMU repeats leaf 1 EAX here, Intel's CPUs have zero"),
-    ("80000008.0", "eax", 0x0000ff00, "virtual address bits follow LA57"),
 )
 
 LINE = re.compile(r"^\s+0x([0-9a-f]{8}) 0x([0-9a-f]+): eax=0x(\w+) ebx=0x(\w+) ecx=0x(\w+) edx=0x(\w+)$")

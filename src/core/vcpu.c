@@ -131,6 +131,19 @@ static uint64_t with_level(const struct work *work, const struct evc_leaf *leaf,
 	return value;
 }
 
+/* Without five-level paging there are 48 bits of linear addresses, however many the host has. */
+static uint64_t with_linear_width(const struct work *work, const struct evc_leaf *leaf, enum evc_reg reg,
+                                  uint64_t value)
+{
+	enum { FOUR_LEVELS = 48 };
+	struct evc_bit bit = evc_features[EVC_F_VIRT_ADDR_BITS].bit;
+
+	if (bit.leaf != leaf->leaf || bit.subleaf != leaf->subleaf || bit.reg != reg ||
+	    evc_set_has(&work->allowed, EVC_F_LA57) || evc_bit_get(bit, value) <= FOUR_LEVELS)
+		return value;
+	return (value & ~evc_bit_mask(bit)) | (uint64_t)FOUR_LEVELS << bit.lo;
+}
+
 /* A leaf with what is allowed of it; hidden bits are known to be zero. */
 static void put_filtered(struct work *work, const struct evc_leaf *leaf)
 {
@@ -140,8 +153,9 @@ static void put_filtered(struct work *work, const struct evc_leaf *leaf)
 		uint32_t kept = (uint32_t)evc_set_bits(&work->allowed, work->offer->cpu.vendor, leaf->leaf,
 		                                       leaf->subleaf, (enum evc_reg)reg);
 
-		shown.value[reg] =
-			(uint32_t)with_level(work, leaf, (enum evc_reg)reg, leaf->value[reg] & kept);
+		uint64_t value = with_level(work, leaf, (enum evc_reg)reg, leaf->value[reg] & kept);
+
+		shown.value[reg] = (uint32_t)with_linear_width(work, leaf, (enum evc_reg)reg, value);
 		shown.known[reg] = leaf->known[reg] | ~kept;
 	}
 	evc_dump_set_bits(&work->builder, &shown);

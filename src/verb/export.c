@@ -131,7 +131,8 @@ static int host_cpu(struct evc_command *command, const struct job *job, struct e
 		.max_extended = guest->max_extended,
 		.phys_bits = (unsigned)bits,
 	};
-	take_features(guest, &evc_mode_version(job->mode, job->version)->features, job->options.qemu,
+	/* Which version the guest has the offer decides: all versions' features are listed. */
+	take_features(guest, &job->mode->versions[job->mode->n_versions - 1].features, job->options.qemu,
 	              ret_cpu);
 	return EVC_OK;
 }
