@@ -6,6 +6,7 @@
 #include "core/cpu.h"
 #include "host/files.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,15 +107,29 @@ static void measure_host(struct measure *measure, const struct evc_host *host)
 	}
 }
 
+/* A dump, or a folder of dumps and folders.  What is no dump (a README) has nothing to measure. */
 static void measure_path(struct measure *measure, const char *path)
 {
+	DIR *folder = opendir(path);
 	struct evc_hosts hosts = { 0 };
 	struct evc_error err;
 
-	if (evc_files_read(path, &measure->arena, &hosts, &err) < 0)
+	if (!folder) {
+		if (evc_files_read(path, &measure->arena, &hosts, &err) < 0)
+			return;
+		for (size_t i = 0; i < hosts.n; i++)
+			measure_host(measure, &hosts.items[i]);
 		return;
-	for (size_t i = 0; i < hosts.n; i++)
-		measure_host(measure, &hosts.items[i]);
+	}
+	for (struct dirent *entry; (entry = readdir(folder));) {
+		char inner[4096];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(inner, sizeof(inner), "%s/%s", path, entry->d_name);
+		measure_path(measure, inner);
+	}
+	closedir(folder);
 }
 
 static int by_times(const void *a, const void *b)
@@ -169,13 +184,7 @@ static void own_corpus(void **state)
 
 static void more_corpus(void **state)
 {
-	static const char *const folders[] = { "libcpuid/amd",
-		                               "libcpuid/intel",
-		                               "libcpuid/via",
-		                               "libcpuid/zhaoxin",
-		                               "hwloc",
-		                               "instlatx64",
-		                               NULL };
+	static const char *const folders[] = { "libcpuid", "hwloc", "instlatx64", NULL };
 	const char *top = getenv("EVC_MORE_CORPUS");
 
 	(void)state;
