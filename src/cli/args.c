@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Arguments by the rows of a verb. */
+#include "cli/cli.h"
+
+#include <assert.h>
+#include <getopt.h>
+#include <string.h>
+
+enum { FIRST_LONG = 256, MAX_WORD = 64 };
+
+void evc_cli_params(const struct evc_verb *verb, struct evc_param params[static EVC_MAX_PARAMS + 1])
+{
+	static const struct evc_param common[] = {
+		{ .name = "json", .help = "print JSON for programs" },
+		{ .name = "help", .letter = 'h', .help = "print this help" },
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; verb->params && verb->params[i].name; i++) {
+		assert(n + 2 < EVC_MAX_PARAMS);
+		params[n++] = verb->params[i];
+	}
+	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
+		params[n++] = common[i];
+	params[n] = (struct evc_param){ 0 };
+}
+
+static unsigned smaller(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* Letters to change, drop or add to make b of a. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[MAX_WORD + 1];
+	size_t length = strlen(b);
+
+	for (size_t j = 0; j <= length; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		unsigned corner = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= length; j++) {
+			unsigned above = row[j];
+
+			row[j] = smaller(smaller(above, row[j - 1]) + 1, corner + (a[i - 1] != b[j - 1]));
+			corner = above;
+		}
+	}
+	return row[length];
+}
+
+const char *evc_cli_nearest(const char *name, const char *const *words, size_t n)
+{
+	const char *nearest = NULL;
+	size_t length = strlen(name);
+	unsigned least = (unsigned)length / 3 + 1;
+
+	for (size_t i = 0; i < n && length <= MAX_WORD; i++) {
+		unsigned here = strlen(words[i]) > MAX_WORD ? least + 1 : distance(name, words[i]);
+
+		if (here > least || (nearest && here == least))
+			continue;
+		nearest = words[i];
+		least = here;
+	}
+	return nearest;
+}
+
+/* getopt's tables from the rows; ':' first, so that a missing value is told from an unknown option. */
+static void make_options(const struct evc_param *params, struct option *options, char *letters)
+{
+	size_t n = 0;
+
+	*letters++ = ':';
+	for (; params[n].name; n++) {
+		options[n] = (struct option){ .name = params[n].name,
+			                      .has_arg = params[n].value ? required_argument : no_argument,
+			                      .val = FIRST_LONG + (int)n };
+		if (params[n].letter) {
+			*letters++ = params[n].letter;
+			if (params[n].value)
+				*letters++ = ':';
+		}
+	}
+	options[n] = (struct option){ 0 };
+	*letters = '\0';
+}
+
+/* What getopt did not like, in our words. */
+static int complain(int c, char **argv, const struct evc_param *params, struct evc_error *err)
+{
+	const char *word = argv[optind - 1];
+	const char *names[EVC_MAX_PARAMS], *nearest;
+	size_t n = 0, length = strcspn(word, "=");
+
+	if (optopt >= FIRST_LONG && c == '?')
+		return evc_fail(err, EVC_ERR_USAGE, "--%s takes no value", params[optopt - FIRST_LONG].name);
+	if (c == ':' && optopt >= FIRST_LONG)
+		return evc_fail(err, EVC_ERR_USAGE, "--%s wants a value: --%s %s",
+		                params[optopt - FIRST_LONG].name, params[optopt - FIRST_LONG].name,
+		                params[optopt - FIRST_LONG].value);
+	if (c == ':')
+		return evc_fail(err, EVC_ERR_USAGE, "-%c wants a value", optopt);
+	if (optopt)
+		return evc_fail(err, EVC_ERR_USAGE, "there is no option -%c", optopt);
+	for (; params[n].name; n++) {
+		names[n] = params[n].name;
+		if (length > 2 && !strncmp(params[n].name, word + 2, length - 2))
+			return evc_fail(err, EVC_ERR_USAGE, "%.*s may mean several options", (int)length,
+			                word);
+	}
+	nearest = evc_cli_nearest(word + 2, names, n);
+	return evc_fail(err, EVC_ERR_USAGE, "there is no option %.*s%s%s%s", (int)length, word,
+	                nearest ? "; did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
+int evc_cli_parse(int argc, char **argv, const struct evc_param *params, struct evc_arena *arena,
+                  struct evc_args *ret_args, struct evc_error *err)
+{
+	struct option options[EVC_MAX_PARAMS + 1];
+	char letters[2 * EVC_MAX_PARAMS + 2];
+	const char **values[EVC_MAX_PARAMS] = { NULL };
+	size_t n_values[EVC_MAX_PARAMS] = { 0 }, n = 0;
+	int c;
+
+	make_options(params, options, letters);
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		size_t which = (size_t)(c - FIRST_LONG);
+
+		if (c == '?' || c == ':')
+			return complain(c, argv, params, err);
+		if (c < FIRST_LONG)
+			for (which = 0; params[which].letter != c; which++)
+				;
+		if (n_values[which] && params[which].value && !params[which].many)
+			return evc_fail(err, EVC_ERR_USAGE, "--%s is given twice", params[which].name);
+		if (!values[which])
+			values[which] = evc_arena_array(arena, (size_t)argc + 1, sizeof(char *));
+		if (values[which])
+			values[which][n_values[which]++] = optarg ? optarg : "";
+	}
+	while (params[n].name)
+		n++;
+	const char *const **copy = evc_arena_array(arena, n + 1, sizeof(*copy));
+
+	if (!copy || evc_arena_failed(arena))
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	memcpy(copy, values, n * sizeof(*copy));
+	*ret_args = (struct evc_args){ .operands = (const char *const *)argv + optind,
+		                       .n_operands = (size_t)(argc - optind),
+		                       .params = params,
+		                       .values = copy };
+	return EVC_OK;
+}
