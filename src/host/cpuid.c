@@ -181,6 +181,7 @@ static bool is_hypervisor(struct evc_dump_builder *builder, uint32_t base)
 void evc_cpuid_read(struct evc_dump_builder *builder)
 {
 	ask_range(builder, 0x0);
+	ask_range(builder, 0x20000000); /* the first Xeon Phi */
 	ask_range(builder, 0x40000000);
 	/* A hypervisor that also speaks Hyper-V's language has its own leaves 0x100 further on. */
 	if (is_hypervisor(builder, 0x40000000))

@@ -23,7 +23,7 @@ import time
 
 EVC = os.environ.get("EVC", "build/evc")
 SOURCE = os.environ.get("EVC_SOURCE", os.getcwd())
-FILES = os.environ.get("EVC_GUEST", os.path.join(os.path.dirname(os.path.abspath(EVC)), "demo"))
+FILES = os.path.abspath(os.environ.get("EVC_GUEST") or os.path.join(os.path.dirname(EVC), "demo"))
 BOOT_SECONDS = 60
 
 sys.path.insert(0, os.path.join(SOURCE, "demo"))
