@@ -320,6 +320,8 @@ void evc_cpu_merge(struct evc_cpu *a, const struct evc_cpu *b)
 			evc_set_drop(&a->known, id);
 		merge_value(a, b, slot);
 	}
+	/* What is not known of one host says nothing of the others' clash: else order would matter. */
+	a->differs = evc_set_and(&a->differs, &a->known);
 	if (a->vendor != b->vendor)
 		a->vendor = EVC_VENDOR_OTHER;
 	if (strcmp(a->vendor_id, b->vendor_id))

@@ -84,10 +84,11 @@ static void choose_allowed(struct work *work)
 	find(work, EVC_FINDING_EXTRA, EVC_NOTE, EVC_CAUSE_NONE, id);
 }
 
-static bool is_extended(uint32_t leaf)
-{
-	return leaf >= 0x80000000 && leaf < 0x80860000;
-}
+enum {
+	HYPERVISOR_RANGE = 0x40000000,
+	EXTENDED_RANGE = 0x80000000,
+	TRANSMETA_RANGE = 0x80860000, /* this one and those above have no place in a mode */
+};
 
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
@@ -98,6 +99,8 @@ static void choose_highest(struct work *work)
 {
 	const struct evc_cpu *cpu = &work->offer->cpu;
 
+	if (!cpu->max_basic)
+		find(work, EVC_FINDING_UNSURE, EVC_DOUBT, EVC_CAUSE_DUMP, EVC_F_MAX_STD_LEAF);
 	work->max_basic = cpu->max_basic;
 	work->max_extended = cpu->max_extended;
 	if (work->mode->max_basic.value)
@@ -109,9 +112,11 @@ static void choose_highest(struct work *work)
 /* Above the vCPU's highest leaf of its range there is nothing. */
 static bool is_beyond(const struct work *work, uint32_t leaf)
 {
-	if (is_extended(leaf))
-		return leaf > work->max_extended;
-	return leaf < 0x40000000 && leaf > work->max_basic;
+	if (leaf < HYPERVISOR_RANGE)
+		return leaf > work->max_basic;
+	if (leaf < EXTENDED_RANGE)
+		return false;
+	return leaf > work->max_extended || leaf >= TRANSMETA_RANGE;
 }
 
 /* The value of a levelled field (address widths) in place of the host's. */
