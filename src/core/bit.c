@@ -26,15 +26,3 @@ char *evc_bit_format(struct evc_bit bit, char buf[static EVC_BIT_TEXT])
 		snprintf(buf, EVC_BIT_TEXT, "%x.%x:%s%s", bit.leaf, bit.subleaf, evc_reg_name(bit.reg), bits);
 	return buf;
 }
-
-uint64_t evc_bit_mask(struct evc_bit bit)
-{
-	unsigned width = (unsigned)(bit.hi - bit.lo) + 1;
-
-	return (width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1) << bit.lo;
-}
-
-uint64_t evc_bit_get(struct evc_bit bit, uint64_t reg)
-{
-	return (reg & evc_bit_mask(bit)) >> bit.lo;
-}

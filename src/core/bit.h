@@ -34,10 +34,18 @@ enum { EVC_BIT_TEXT = 40 };
 char *evc_bit_format(struct evc_bit bit, char buf[static EVC_BIT_TEXT]);
 
 /* The bits lo..hi as a mask of the whole register. */
-uint64_t evc_bit_mask(struct evc_bit bit);
+static inline uint64_t evc_bit_mask(struct evc_bit bit)
+{
+	unsigned width = (unsigned)(bit.hi - bit.lo) + 1;
+
+	return (UINT64_MAX >> (64 - width)) << bit.lo;
+}
 
 /* The value of the place in a register that holds reg. */
-uint64_t evc_bit_get(struct evc_bit bit, uint64_t reg);
+static inline uint64_t evc_bit_get(struct evc_bit bit, uint64_t reg)
+{
+	return (reg & evc_bit_mask(bit)) >> bit.lo;
+}
 
 const char *evc_reg_name(enum evc_reg reg);
 

@@ -2,7 +2,7 @@
 /*
  * From registers to features, and the algebra of features.
  *
- * Decoding asks the dump for each register once and hands its bits to the features that live
+ * Decoding asks the dump for each leaf once and hands its bits to the features that live
  * there; the tables know where.  Two things are not in the tables: fields that are split over a
  * register (family, model) and strings, and one known lie of dumpers: a program that is not in
  * 64-bit mode reads Intel's SYSCALL bit as zero, although every CPU with long mode has it.
@@ -160,21 +160,33 @@ static void decode_feature(struct evc_cpu *cpu, enum evc_feature_id id, uint64_t
 		cpu->value[feature->slot] = value;
 }
 
-static bool same_register(const struct evc_bit *a, const struct evc_bit *b)
+static bool same_leaf(const struct evc_bit *a, const struct evc_bit *b)
 {
-	return a->leaf == b->leaf && a->subleaf == b->subleaf && a->reg == b->reg;
+	return a->leaf == b->leaf && a->subleaf == b->subleaf;
 }
 
+/* The tables are sorted by place, so each leaf is asked for once. */
 static void decode_features(const struct evc_dump *dump, struct evc_cpu *cpu)
 {
-	uint64_t reg = 0, known = 0;
+	struct evc_leaf leaf = { 0 };
+	uint64_t msr = 0, msr_known = 0;
 
 	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
 		const struct evc_bit *bit = &evc_features[id].bit;
+		const struct evc_bit *before = id ? &evc_features[id - 1].bit : NULL;
+		bool is_msr = bit->reg == EVC_MSR;
 
-		if (!id || !same_register(bit, &evc_features[id - 1].bit))
-			reg = evc_dump_register(dump, bit->leaf, bit->subleaf, bit->reg, &known);
-		decode_feature(cpu, (enum evc_feature_id)id, reg, known);
+		if (!before || !same_leaf(bit, before) || is_msr != (before->reg == EVC_MSR)) {
+			if (is_msr)
+				msr = evc_dump_register(dump, bit->leaf, 0, EVC_MSR, &msr_known);
+			else
+				evc_dump_leaf(dump, bit->leaf, bit->subleaf, &leaf);
+		}
+		if (is_msr)
+			decode_feature(cpu, (enum evc_feature_id)id, msr, msr_known);
+		else
+			decode_feature(cpu, (enum evc_feature_id)id, leaf.value[bit->reg],
+			               leaf.known[bit->reg]);
 	}
 }
 

@@ -26,13 +26,27 @@ static int compare_msrs(const void *a, const void *b)
 	return 0;
 }
 
+/* Leaf and subleaf as one number: their order is its order. */
+static uint64_t place_of(const struct evc_leaf *leaf)
+{
+	return (uint64_t)leaf->leaf << 32 | leaf->subleaf;
+}
+
+/* By hand: everything asks here, and bsearch would call back for each step. */
 const struct evc_leaf *evc_dump_find(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf)
 {
-	struct evc_leaf key = { .leaf = leaf, .subleaf = subleaf };
+	uint64_t place = (uint64_t)leaf << 32 | subleaf;
+	size_t low = 0, high = dump->n_leaves;
 
-	if (!dump->n_leaves)
-		return NULL;
-	return bsearch(&key, dump->leaves, dump->n_leaves, sizeof(key), compare_leaves);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (place_of(&dump->leaves[middle]) < place)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < dump->n_leaves && place_of(&dump->leaves[low]) == place ? &dump->leaves[low] : NULL;
 }
 
 static uint32_t range_of(uint32_t leaf)
@@ -96,27 +110,36 @@ static uint64_t msr_register(const struct evc_dump *dump, uint32_t index, uint64
 	return msr ? msr->value & msr->known : 0;
 }
 
+void evc_dump_leaf(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, struct evc_leaf *ret_leaf)
+{
+	bool highest_known;
+	uint32_t highest = stated_highest(dump, leaf, &highest_known), known = UINT32_MAX;
+	const struct evc_leaf *found = NULL;
+
+	if (!highest_known || leaf <= highest) {
+		found = evc_dump_find(dump, leaf, subleaf);
+		if (!highest_known ||
+		    (!dump->skips_zero && !found && evc_dump_announces(dump, leaf, subleaf)))
+			known = 0;
+	}
+	if (found)
+		*ret_leaf = *found;
+	else
+		*ret_leaf = (struct evc_leaf){ .leaf = leaf,
+			                       .subleaf = subleaf,
+			                       .known = { known, known, known, known } };
+}
+
 uint64_t evc_dump_register(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
                            uint64_t *ret_known)
 {
-	const struct evc_leaf *found;
-	bool highest_known;
-	uint32_t highest;
+	struct evc_leaf whole;
 
 	if (reg == EVC_MSR)
 		return msr_register(dump, leaf, ret_known);
-	found = evc_dump_find(dump, leaf, subleaf);
-	highest = stated_highest(dump, leaf, &highest_known);
-	*ret_known = UINT32_MAX;
-	if (highest_known && leaf > highest)
-		return 0;
-	if (found) {
-		*ret_known = found->known[reg];
-		return found->value[reg];
-	}
-	if (!(highest_known && (dump->skips_zero || !evc_dump_announces(dump, leaf, subleaf))))
-		*ret_known = 0;
-	return 0;
+	evc_dump_leaf(dump, leaf, subleaf, &whole);
+	*ret_known = whole.known[reg];
+	return whole.value[reg];
 }
 
 uint64_t evc_dump_get(const struct evc_dump *dump, struct evc_bit bit, bool *ret_known)

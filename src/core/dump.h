@@ -96,6 +96,9 @@ const struct evc_leaf *evc_dump_find(const struct evc_dump *dump, uint32_t leaf,
 uint64_t evc_dump_register(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
                            uint64_t *ret_known);
 
+/* All four registers of a leaf by the rules above. */
+void evc_dump_leaf(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, struct evc_leaf *ret_leaf);
+
 /* The value of a place; ret_known (may be NULL) says whether all its bits are known. */
 uint64_t evc_dump_get(const struct evc_dump *dump, struct evc_bit bit, bool *ret_known);
 
