@@ -20,17 +20,22 @@ static const struct evc_param params[] = {
 	{ 0 },
 };
 
-/* The file's host, or this machine: its CPUID only, which takes no rights and no time. */
-static int subject(struct evc_command *command, struct evc_host *ret_host, struct evc_error *err)
+/* The hosts of the files, or this machine: its CPUID only, which takes no rights and no time. */
+static int subjects(struct evc_command *command, struct evc_hosts *ret_hosts, struct evc_error *err)
 {
 	struct evc_findings findings = { .arena = command->arena };
 	struct evc_capture_options fast = { .fast = true };
+	struct evc_host host;
+	int status;
 
-	if (command->args.n_operands > 1)
-		return evc_fail(err, EVC_ERR_USAGE, "name one file, or none for this machine");
+	*ret_hosts = (struct evc_hosts){ 0 };
 	if (command->args.n_operands)
-		return evc_input_host(command, command->args.operands[0], ret_host, err);
-	return evc_capture(command->arena, &fast, ret_host, &findings, err);
+		return evc_input_hosts(command, command->args.operands, command->args.n_operands, ret_hosts,
+		                       err);
+	status = evc_capture(command->arena, &fast, &host, &findings, err);
+	if (status == EVC_OK)
+		evc_hosts_add(ret_hosts, command->arena, &host);
+	return status;
 }
 
 static json_t *leaves_json(const struct evc_host *host, const uint32_t *number)
@@ -70,20 +75,23 @@ static int show_leaf(struct evc_command *command, const struct evc_host *host, c
 	return EVC_OK;
 }
 
-static int show_all(struct evc_command *command, const struct evc_host *host, struct evc_error *err)
+/* What all hosts of one command are looked at with. */
+struct view {
+	struct evc_modes modes;
+	struct evc_offer_options options;
+};
+
+static int show_all(struct evc_command *command, const struct view *view, const struct evc_host *host,
+                    struct evc_error *err)
 {
 	struct evc_findings findings = { .arena = command->arena };
-	struct evc_offer_options options;
 	struct evc_offer offer;
-	struct evc_modes modes;
 	struct evc_show show;
-	int status;
+	int status = evc_offer_make(host, &view->options, command->arena, &offer, &findings, err);
 
-	if ((status = evc_input_offer_options(&command->args, &options, err)) < 0 ||
-	    (status = evc_input_modes(command, &modes, err)) < 0 ||
-	    (status = evc_offer_make(host, &options, command->arena, &offer, &findings, err)) < 0)
+	if (status < 0)
 		return status;
-	evc_show_prepare(host, &modes, &offer, &show);
+	evc_show_prepare(host, &view->modes, &offer, &show);
 	if (command->json)
 		evc_report_json(evc_show_json(&show), command->out);
 	else
@@ -91,31 +99,56 @@ static int show_all(struct evc_command *command, const struct evc_host *host, st
 	return EVC_OK;
 }
 
-static int run(struct evc_command *command, struct evc_error *err)
+static int show(struct evc_command *command, const struct view *view, const struct evc_host *host,
+                struct evc_error *err)
 {
-	struct evc_host host;
 	size_t n;
 	const char *const *leaves = evc_args_values(&command->args, "leaf", &n);
-	int status = subject(command, &host, err);
+	int status = EVC_OK;
 
-	if (status < 0)
-		return status;
 	if (evc_args_flag(&command->args, "raw")) {
 		if (command->json)
-			evc_report_json(leaves_json(&host, NULL), command->out);
+			evc_report_json(leaves_json(host, NULL), command->out);
 		else
-			evc_show_raw(&host, command->out);
+			evc_show_raw(host, command->out);
 		return EVC_OK;
 	}
 	for (size_t i = 0; i < n && status >= 0; i++)
-		status = show_leaf(command, &host, leaves[i], err);
-	return n ? status : show_all(command, &host, err);
+		status = show_leaf(command, host, leaves[i], err);
+	return n ? status : show_all(command, view, host, err);
+}
+
+/* Several hosts one after the other; with --json one object each. */
+static int run(struct evc_command *command, struct evc_error *err)
+{
+	bool registers = evc_args_flag(&command->args, "raw") || evc_args_value(&command->args, "leaf");
+	struct evc_hosts hosts;
+	struct view view = { .options = { .view = EVC_VIEW_AUTO } };
+	size_t shown = 0;
+	int status = subjects(command, &hosts, err);
+
+	if (status < 0 ||
+	    (!registers && ((status = evc_input_offer_options(&command->args, &view.options, err)) < 0 ||
+	                    (status = evc_input_modes(command, &view.modes, err)) < 0)))
+		return status;
+	for (size_t i = 0; i < hosts.n && status >= 0; i++) {
+		if (hosts.items[i].reading == EVC_DAMAGED)
+			continue;
+		if (shown++)
+			evc_sink_puts(command->out, "\n");
+		status = show(command, &view, &hosts.items[i], err);
+	}
+	if (status >= 0 && hosts.n && !shown) {
+		*err = hosts.items[0].error;
+		return err->code;
+	}
+	return status < 0 ? status : evc_verdict_exit(shown == hosts.n ? EVC_YES : EVC_UNKNOWN);
 }
 
 const struct evc_verb evc_verb_show = {
 	.name = "show",
 	.summary = "say what a CPU is",
-	.operands = "[FILE]",
+	.operands = "[FILE...]",
 	.help = "Say what the CPU of a dump, or of this machine, is: its signature step by step, generation,\n"
 		"hypervisor, the highest mode it satisfies and what it lacks for the next, its features.\n"
 		"\n"
