@@ -59,7 +59,8 @@ static void find_lacks(struct work *work)
 	}
 }
 
-/* Features that the level surely lacks may not be shown, listed or not; nor may what lost its needs. */
+/* What the level surely lacks may not be shown, listed or not, warnings it had to clear included; nor may
+ * what lost its needs. */
 static void choose_allowed(struct work *work)
 {
 	struct evc_cpu cpu = work->offer->cpu;
@@ -67,7 +68,9 @@ static void choose_allowed(struct work *work)
 
 	work->allowed = evc_set_or(&work->version->features, &work->modes->passes);
 	if (work->level) {
-		struct evc_set lacking = evc_set_and(&work->level->known, &evc_rule_sets[EVC_RULE_AND]);
+		struct evc_set levelled =
+			evc_set_or(&evc_rule_sets[EVC_RULE_AND], &evc_rule_sets[EVC_RULE_OR]);
+		struct evc_set lacking = evc_set_and(&work->level->known, &levelled);
 
 		lacking = evc_set_minus(&lacking, &work->level->has);
 		work->allowed = evc_set_minus(&work->allowed, &lacking);
@@ -103,6 +106,10 @@ static void choose_highest(struct work *work)
 		find(work, EVC_FINDING_UNSURE, EVC_DOUBT, EVC_CAUSE_DUMP, EVC_F_MAX_STD_LEAF);
 	work->max_basic = cpu->max_basic;
 	work->max_extended = cpu->max_extended;
+	if (work->level && work->level->max_basic)
+		work->max_basic = smaller(work->max_basic, work->level->max_basic);
+	if (work->level && work->level->max_extended)
+		work->max_extended = smaller(work->max_extended, work->level->max_extended);
 	if (work->mode->max_basic.value)
 		work->max_basic = smaller(work->max_basic, work->mode->max_basic.value);
 	if (work->mode->max_extended.value)
@@ -253,6 +260,9 @@ static void put_xsave(struct work *work)
 
 	if (work->max_basic < 0xd)
 		return;
+	/* What is hidden is known not to be there. */
+	for (int w = 0; w < EVC_SET_WORDS; w++)
+		cpu.known.word[w] |= ~work->allowed.word[w];
 	cpu.has = evc_set_and(&cpu.has, &work->allowed);
 	evc_xsave_leaves(&cpu, &work->offer->dump, &work->builder);
 }

@@ -70,19 +70,37 @@ static void put_state(const struct evc_dump *like, uint32_t n, struct evc_dump_b
 		*standard = end;
 }
 
-/* A register that is known only when "known" says so. */
-static void put_subleaf(struct evc_dump_builder *builder, uint32_t subleaf, const uint32_t value[static 4],
-                        bool sizes_known)
+/* The bits of a register whose features the cpu does not know. */
+static uint32_t unknown_bits(const struct evc_cpu *cpu, uint32_t subleaf, enum evc_reg reg)
+{
+	struct evc_set unknown;
+
+	for (int w = 0; w < EVC_SET_WORDS; w++)
+		unknown.word[w] = ~cpu->known.word[w];
+	return (uint32_t)evc_set_bits(&unknown, cpu->vendor, XSAVE_LEAF, subleaf, reg);
+}
+
+/* A subleaf of masks and sizes; the sizes are known only when "known" says so. */
+static void put_subleaf(const struct evc_cpu *cpu, struct evc_dump_builder *builder, uint32_t subleaf,
+                        const uint32_t value[static 4], bool sizes_known)
 {
 	struct evc_leaf leaf = { .leaf = XSAVE_LEAF, .subleaf = subleaf };
 
-	for (int reg = 0; reg < 4; reg++) {
+	for (int reg = EVC_EAX; reg <= EVC_EDX; reg++) {
 		bool is_size = reg == EVC_EBX || (reg == EVC_ECX && !subleaf);
 
-		leaf.value[reg] = value[reg];
-		leaf.known[reg] = is_size && !sizes_known ? 0 : UINT32_MAX;
+		leaf.known[reg] = is_size ? (sizes_known ? UINT32_MAX : 0)
+		                          : ~unknown_bits(cpu, subleaf, (enum evc_reg)reg);
+		leaf.value[reg] = value[reg] & leaf.known[reg];
 	}
 	evc_dump_set_bits(builder, &leaf);
+}
+
+/* Are all states known to be there or not? */
+static bool knows_states(const struct evc_cpu *cpu)
+{
+	return !(unknown_bits(cpu, 0, EVC_EAX) | unknown_bits(cpu, 0, EVC_EDX) |
+	         unknown_bits(cpu, 1, EVC_ECX) | unknown_bits(cpu, 1, EVC_EDX));
 }
 
 void evc_xsave_leaves(const struct evc_cpu *cpu, const struct evc_dump *like,
@@ -93,9 +111,14 @@ void evc_xsave_leaves(const struct evc_cpu *cpu, const struct evc_dump *like,
 	uint32_t standard = LEGACY + HEADER, compacted = LEGACY + HEADER;
 	uint64_t known_now, known_max, now = evc_dump_register(like, XSAVE_LEAF, 0, EVC_EBX, &known_now),
 				       max = evc_dump_register(like, XSAVE_LEAF, 0, EVC_ECX, &known_max);
-	bool all_on = now == max, known = known_now && known_max;
+	bool all_on = now == max, known = known_now && known_max && knows_states(cpu);
 
-	if (!evc_set_has(&cpu->has, EVC_F_XSAVE)) {
+	switch (evc_cpu_truth(cpu, EVC_F_XSAVE)) {
+	case EVC_PRESENT:
+		break;
+	case EVC_UNSURE:
+		return;
+	case EVC_ABSENT:
 		evc_dump_set_leaf(builder, XSAVE_LEAF, 0, (uint32_t[4]){ 0 });
 		evc_dump_set_leaf(builder, XSAVE_LEAF, 1, (uint32_t[4]){ 0 });
 		return;
@@ -103,7 +126,7 @@ void evc_xsave_leaves(const struct evc_cpu *cpu, const struct evc_dump *like,
 	for (uint32_t n = FIRST_STATE; n < N_STATES; n++)
 		if ((user | supervisor) >> n & 1)
 			put_state(like, n, builder, &standard, &compacted, &known);
-	put_subleaf(builder, 0,
+	put_subleaf(cpu, builder, 0,
 	            (uint32_t[4]){ (uint32_t)user, all_on ? standard : LEGACY + HEADER, standard,
 	                           (uint32_t)(user >> 32) },
 	            known);
@@ -112,7 +135,7 @@ void evc_xsave_leaves(const struct evc_cpu *cpu, const struct evc_dump *like,
 		compacted = 0;
 	else if (!all_on)
 		compacted = LEGACY + HEADER;
-	put_subleaf(builder, 1,
+	put_subleaf(cpu, builder, 1,
 	            (uint32_t[4]){ variants, compacted, (uint32_t)supervisor, (uint32_t)(supervisor >> 32) },
 	            known);
 }
