@@ -364,7 +364,7 @@ static int read_blocks(struct evc_modes_reader *reader, struct evc_modes *modes)
 int evc_modes_parse(struct evc_span text, const char *origin, struct evc_arena *arena,
                     struct evc_modes *modes, struct evc_error *err)
 {
-	struct evc_error ignored;
+	struct evc_error ignored = { 0 };
 	struct evc_modes result = *modes;
 	struct evc_modes_reader reader = {
 		.arena = arena, .err = err ? err : &ignored, .origin = origin, .old = modes

@@ -2,6 +2,7 @@
 #ifndef EVC_TEXT_MODES_H
 #define EVC_TEXT_MODES_H
 
+/* clang-format off */
 /*
  * Modes as text: the built-in ones (data/modes.txt) and users' own, one syntax for both.
  *
@@ -16,15 +17,19 @@
  * and in a mode or base there may be, each at most once unless it says otherwise,
  *
  *	label TEXT  @...        how people call it; every mode has one
- *	from KEY[@VERSION]      starts with all of that mode's features and values, and gets its later
- *versions vendor intel|amd|any    whose hosts; "any" for all tracks WORD...  @...    with tier: A is at least
- *B when A's tracks include B's and its tier is not less tier NUMBER  @... family NUMBER  @...     and model,
- *stepping, max-basic, max-extended: what the guest is shown; decimal or 0x hexadecimal signature host no
- *numbers of its own: those of the host stay host-keys KEY...  @...  VMware keys about hosts, shown but not
- *part of what a guest sees; any number of lines adds FEATURE...  @...   features by our names; any number of
- *lines drops FEATURE...  @...  what "from" brought and this mode does not have; any number of lines holds
- *FEATURE...  @...  there already: this source says so of this mode too; any number of lines version N since
- *YYYY-MM why TEXT  @... what follows (adds) joined later; N counts all versions, inherited ones too, by date
+ *	from KEY[@VERSION]      starts with all of that mode's features and values, and gets its later versions
+ *	vendor intel|amd|any    whose hosts; "any" for all
+ *	tracks WORD...  @...    with tier: A is at least B when A's tracks include B's and its tier is not less
+ *	tier NUMBER  @...
+ *	family NUMBER  @...     and model, stepping, max-basic, max-extended: what the guest is shown;
+ *	                        decimal or 0x hexadecimal
+ *	signature host          no numbers of its own: those of the host stay
+ *	host-keys KEY...  @...  VMware keys about hosts, shown but not part of what a guest sees; any number of lines
+ *	adds FEATURE...  @...   features by our names; any number of lines
+ *	drops FEATURE...  @...  what "from" brought and this mode does not have; any number of lines
+ *	holds FEATURE...  @...  there already: this source says so of this mode too; any number of lines
+ *	version N since YYYY-MM why TEXT  @...
+ *	                        what follows (adds) joined later; N counts all versions, inherited ones too, by date
  *
  * and in passes
  *
@@ -35,6 +40,7 @@
  *
  * Only features whose rule is "and" or "or" and that are single bits can be listed by a mode.
  */
+/* clang-format on */
 
 #include "base/arena.h"
 #include "base/error.h"

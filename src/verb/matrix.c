@@ -44,7 +44,7 @@ static void compute(const struct evc_matrix *matrix, const struct evc_matrix_bit
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t n = online < 1 ? 1 : online > MAX_THREADS ? MAX_THREADS : (size_t)online;
-	struct share shares[MAX_THREADS];
+	struct share shares[MAX_THREADS] = { 0 };
 	pthread_t threads[MAX_THREADS];
 	bool runs[MAX_THREADS] = { false };
 

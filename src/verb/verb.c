@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+/* In the order of the help, one a line. */
+/* clang-format off */
 const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_capture,
 	&evc_verb_show,
@@ -18,6 +20,7 @@ const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_convert,
 	&evc_verb_export,
 };
+/* clang-format on */
 
 const size_t evc_n_verbs = sizeof(evc_verbs) / sizeof(evc_verbs[0]);
 
