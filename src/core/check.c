@@ -176,7 +176,7 @@ static bool mode_lists(const struct evc_modes *modes, const struct evc_cpu *sili
 		return false;
 	if (evc_modes_find(modes, evc_span_from(generation->mode), &mode, &version, &err) < 0)
 		return false;
-	return evc_set_has(&evc_mode_version(mode, 0)->features, id);
+	return evc_set_has(&evc_mode_version(mode, (unsigned)mode->n_versions)->features, id);
 }
 
 /* Has another host of the very same signature the feature in its silicon? */

@@ -196,8 +196,10 @@ void evc_cpu_decode(const struct evc_dump *dump, struct evc_cpu *ret_cpu)
 	decode_vendor(dump, ret_cpu);
 	decode_signature(dump, ret_cpu);
 	decode_features(dump, ret_cpu);
-	if (ret_cpu->vendor == EVC_VENDOR_INTEL && evc_set_has(&ret_cpu->has, EVC_F_LM))
+	if (ret_cpu->vendor == EVC_VENDOR_INTEL && evc_set_has(&ret_cpu->has, EVC_F_LM)) {
 		evc_set_add(&ret_cpu->has, EVC_F_SYSCALL);
+		evc_set_add(&ret_cpu->known, EVC_F_SYSCALL);
+	}
 	decode_brand(dump, ret_cpu);
 	decode_hypervisor(dump, ret_cpu);
 	ret_cpu->max_basic = evc_dump_highest(dump, 0);

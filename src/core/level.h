@@ -7,16 +7,23 @@
  *
  * Hosts come in kinds: a fleet of 100,000 has a few dozen different cpus, so a kind carries the
  * number of hosts that share it, and names of them.
+ *
+ * Findings name at most EVC_LEVEL_LISTED kinds for one thing and count the rest; the parts of the
+ * result have them all.
  */
 
+#include "core/check.h"
 #include "core/finding.h"
 #include "core/mode.h"
+
+enum { EVC_LEVEL_LISTED = 12 };
 
 struct evc_level_kind {
 	const struct evc_cpu *cpu; /* what hosts of this kind can offer; NULL: not readable */
 	const char *name;          /* the first host of the kind */
 	size_t n_hosts;
-	const char *why; /* of an unreadable one */
+	const char *why;                   /* of an unreadable one */
+	const struct evc_check_side *side; /* silicon and whom to ask for causes; NULL: causes are not told */
 };
 
 struct evc_level_options {
@@ -32,7 +39,7 @@ struct evc_level_part {
 	unsigned version;
 	bool holds_down;                /* the level's mode is higher without this kind */
 	const struct evc_mode *without; /* the level's best mode if this kind left, NULL: none */
-	struct evc_set lacks; /* what it lacks for the others' level: the mode they reach without it */
+	struct evc_set lacks;           /* of the lowest mode or version that it keeps the others from */
 };
 
 struct evc_level {

@@ -191,7 +191,10 @@ unsigned evc_mode_best_version(const struct evc_mode *mode, const struct evc_cpu
 {
 	unsigned best = 0;
 
-	while (best < mode->n_versions && evc_mode_satisfied(mode, best + 1, cpu, NULL, NULL) == EVC_YES)
+	if (vendor_verdict(mode, cpu) != EVC_YES)
+		return 0;
+	/* What a cpu has is known of it, so that this is evc_mode_satisfied's "yes". */
+	while (best < mode->n_versions && evc_set_within(&mode->versions[best].features, &cpu->has))
 		best++;
 	return best;
 }

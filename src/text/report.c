@@ -158,7 +158,11 @@ static void put_claim(const struct evc_finding *finding, const char *features, s
 		                features);
 		break;
 	case EVC_FINDING_GAIN:
-		evc_sink_printf(out, "without %s the level would be %s", subject, finding->other);
+		/* With a cause it is about mending the subject, without one about leaving it out. */
+		evc_sink_printf(out,
+		                finding->cause ? "with %s mended the level would be %s"
+		                               : "without %s the level would be %s",
+		                subject, finding->other);
 		break;
 	case EVC_FINDING_EXTRA:
 		evc_sink_printf(out, "hidden by the mode: %s", features);
@@ -168,9 +172,13 @@ static void put_claim(const struct evc_finding *finding, const char *features, s
 		break;
 	case EVC_FINDING_UNREACHABLE:
 		evc_sink_printf(out, "KVM cannot show a guest %s on %s", features, subject);
+		if (finding->other[0])
+			evc_sink_printf(out, ": one that moves on to %s goes unwarned", finding->other);
 		break;
 	case EVC_FINDING_SECURITY:
-		evc_sink_printf(out, "guests are told they are not affected, but %s is", subject);
+		evc_sink_printf(out,
+		                "a guest started on %s is told %s (not affected), but %s does not say so",
+		                finding->other, features, subject);
 		break;
 	case EVC_FINDING_RISK:
 		evc_sink_puts(out, "risk");
@@ -193,6 +201,13 @@ static void put_claim(const struct evc_finding *finding, const char *features, s
 	}
 }
 
+/* What to do, when it is one thing; several have been named with what is lacking. */
+static void put_remedy(const struct evc_finding *gain, struct evc_sink *out)
+{
+	if (causes[gain->cause].remedy[0] && !gain->detail[0])
+		evc_sink_printf(out, ": %s", causes[gain->cause].remedy);
+}
+
 /* One sentence for first and for those of the n findings from it on that share it. */
 static void put_sentence(const struct evc_finding *first, size_t n, struct evc_sink *out)
 {
@@ -205,7 +220,9 @@ static void put_sentence(const struct evc_finding *first, size_t n, struct evc_s
 	evc_sink_free(&features);
 	if (first->detail[0])
 		evc_sink_printf(out, "%s%s", out->length > before ? ": " : "", first->detail);
-	if (causes[first->cause].sentence[0])
+	if (first->kind == EVC_FINDING_GAIN)
+		put_remedy(first, out);
+	else if (causes[first->cause].sentence[0])
 		evc_sink_printf(out, " (%s%s%s)", causes[first->cause].sentence,
 		                causes[first->cause].remedy[0] ? "; " : "", causes[first->cause].remedy);
 }

@@ -6,6 +6,7 @@
 #include "host/stream.h"
 #include "text/report.h"
 #include "verb/input.h"
+#include "verb/side.h"
 
 #include <string.h>
 
@@ -17,15 +18,20 @@ static const struct evc_param params[] = {
 	{ 0 },
 };
 
+enum { HOSTS_LISTED = 20 }; /* more are counted by their best mode */
+enum { MAX_SAYINGS = 64 };
+
 /* Everything the answer is made of. */
 struct answer {
 	struct evc_command *command;
 	struct evc_modes modes;
 	struct evc_kinds hosts;
 	struct evc_level_kind *kinds;
+	struct evc_check_side *sides; /* of each kind */
 	struct evc_level_options options;
 	struct evc_level level;
 	struct evc_findings findings;
+	struct evc_findings sayings; /* of the offers, each once */
 };
 
 static void take_kinds(struct evc_kinds *all, const struct evc_kinds *more, struct evc_arena *arena)
@@ -61,33 +67,80 @@ static int read_hosts(struct answer *answer, struct evc_error *err)
 	return EVC_OK;
 }
 
-/* What each kind of host can offer; NULL for those that could not be read. */
+static bool same_saying(const struct evc_finding *a, const struct evc_finding *b)
+{
+	return a->kind == b->kind && a->severity == b->severity && a->feature == b->feature &&
+	       !strcmp(a->detail, b->detail);
+}
+
+/* What is said of one offer is often said of all: once is enough, with how many more there are. */
+static void take_sayings(struct answer *answer, const struct evc_findings *sayings, size_t *counts)
+{
+	for (size_t i = 0; i < sayings->n; i++) {
+		size_t j = 0;
+
+		while (j < answer->sayings.n && !same_saying(&answer->sayings.items[j], &sayings->items[i]))
+			j++;
+		if (j == MAX_SAYINGS)
+			continue;
+		if (j == answer->sayings.n)
+			evc_findings_add(&answer->sayings, sayings->items[i]);
+		counts[j]++;
+	}
+}
+
+static void tell_sayings(struct answer *answer, const size_t *counts)
+{
+	for (size_t i = 0; i < answer->sayings.n; i++) {
+		struct evc_finding finding = answer->sayings.items[i];
+
+		if (counts[i] > 1)
+			finding.subject = evc_arena_printf(answer->command->arena, "%s and %zu more",
+			                                   finding.subject, counts[i] - 1);
+		evc_findings_add(&answer->findings, finding);
+	}
+}
+
+/* One kind of host with what it can offer; without when it could not be read. */
+static int make_kind(struct answer *answer, size_t i, const struct evc_offer_options *options,
+                     struct evc_findings *sayings, struct evc_error *err)
+{
+	struct evc_arena *arena = answer->command->arena;
+	const struct evc_kind *kind = &answer->hosts.items[i];
+	struct evc_check_side *side = &answer->sides[i];
+	struct evc_level_kind *ours = &answer->kinds[i];
+	char text[512];
+	int status;
+
+	*ours = (struct evc_level_kind){ .name = kind->host.name, .n_hosts = kind->n_hosts };
+	if (kind->host.reading == EVC_DAMAGED) {
+		evc_error_format(&kind->host.error, text, sizeof(text));
+		ours->why = evc_arena_string(arena, text, strlen(text));
+		return EVC_OK;
+	}
+	status = evc_side_make(answer->command, &kind->host, options, sayings, side, err);
+	ours->cpu = side->cpu;
+	ours->side = side;
+	return status;
+}
+
 static int make_offers(struct answer *answer, const struct evc_offer_options *options, struct evc_error *err)
 {
 	struct evc_arena *arena = answer->command->arena;
+	size_t counts[MAX_SAYINGS] = { 0 };
+	int status = EVC_OK;
 
 	answer->kinds = evc_arena_array(arena, answer->hosts.n, sizeof(*answer->kinds));
-	for (size_t i = 0; i < answer->hosts.n && answer->kinds; i++) {
-		const struct evc_kind *kind = &answer->hosts.items[i];
-		struct evc_level_kind *ours = &answer->kinds[i];
-		struct evc_offer *offer;
-		char text[512];
-		int status;
+	answer->sides = evc_arena_array(arena, answer->hosts.n, sizeof(*answer->sides));
+	for (size_t i = 0; i < answer->hosts.n && answer->kinds && answer->sides && !status; i++) {
+		struct evc_findings sayings = { .arena = arena };
 
-		*ours = (struct evc_level_kind){ .name = kind->host.name, .n_hosts = kind->n_hosts };
-		if (kind->host.reading == EVC_DAMAGED) {
-			evc_error_format(&kind->host.error, text, sizeof(text));
-			ours->why = evc_arena_string(arena, text, strlen(text));
-			continue;
-		}
-		offer = evc_arena_alloc(arena, sizeof(*offer));
-		if (!offer)
-			break;
-		status = evc_offer_make(&kind->host, options, arena, offer, &answer->findings, err);
-		if (status < 0)
-			return status;
-		ours->cpu = &offer->cpu;
+		status = make_kind(answer, i, options, &sayings, err);
+		take_sayings(answer, &sayings, counts);
 	}
+	if (status < 0)
+		return status;
+	tell_sayings(answer, counts);
 	return evc_arena_failed(arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
 }
 
@@ -102,6 +155,20 @@ static const char *mode_name(const struct answer *answer, const struct evc_mode 
 
 /* ---- text ---- */
 
+static const char *why_not(const struct answer *answer)
+{
+	const struct evc_level *level = &answer->level;
+
+	for (size_t i = 0; i < answer->findings.n; i++)
+		if (answer->findings.items[i].kind == EVC_FINDING_VENDOR &&
+		    answer->findings.items[i].severity == EVC_BLOCKS && !answer->options.mode)
+			return "the hosts are of different vendors (--across-vendors levels them, with the "
+			       "risks said)";
+	if (answer->options.mode)
+		return "not all hosts can have this mode";
+	return level->mode ? "the hosts' level is too low" : "these hosts have no common level";
+}
+
 static void put_headline(const struct answer *answer, struct evc_sink *out)
 {
 	const struct evc_level *level = &answer->level;
@@ -110,77 +177,113 @@ static void put_headline(const struct answer *answer, struct evc_sink *out)
 
 	switch (level->verdict) {
 	case EVC_YES:
-		evc_sink_printf(out, "%s, for all %zu hosts\n", mode, level->n_hosts);
+		if (level->n_hosts == 1)
+			evc_sink_printf(out, "%s, for this host\n", mode);
+		else
+			evc_sink_printf(out, "%s, for all %zu hosts\n", mode, level->n_hosts);
 		break;
 	case EVC_NO:
-		evc_sink_printf(out, "no: %s\n",
-		                answer->options.mode ? "not all hosts can have this mode"
-		                                     : "these hosts have no common level");
+		evc_sink_printf(out, "no: %s\n", why_not(answer));
 		break;
 	case EVC_UNKNOWN:
 		evc_sink_puts(out, "unknown");
 		if (level->n_unreadable)
-			evc_sink_printf(out, ": %zu of %zu hosts could not be read (the other %zu: %s)",
-			                level->n_unreadable, level->n_hosts, readable, mode);
+			evc_sink_printf(out, ": %zu of %zu hosts could not be read", level->n_unreadable,
+			                level->n_hosts);
+		if (level->n_unreadable && readable)
+			evc_sink_printf(out, " (the other %zu: %s)", readable, mode);
 		evc_sink_puts(out, "\n");
 		break;
 	}
 }
 
-static void put_kind_name(const struct evc_kind *kind, const char *name, struct evc_sink *out)
+static void put_host(const struct answer *answer, size_t i, struct evc_sink *out)
 {
-	evc_sink_puts(out, name);
+	const struct evc_level_part *part = &answer->level.parts[i];
+	const struct evc_kind *kind = &answer->hosts.items[i];
+
+	evc_sink_printf(out, "  %s", answer->kinds[i].name);
 	if (kind->n_hosts > 1)
 		evc_sink_printf(out, " and %zu like it", kind->n_hosts - 1);
+	if (answer->kinds[i].cpu)
+		evc_sink_printf(out, ": up to %s\n", mode_name(answer, part->best, part->version));
+	else
+		evc_sink_puts(out, ": could not be read\n");
+}
+
+/* How many hosts have this best mode (NULL: none); of those that could be read. */
+static size_t count_best(const struct answer *answer, const struct evc_mode *mode)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < answer->hosts.n; i++)
+		if (answer->kinds[i].cpu && answer->level.parts[i].best == mode)
+			n += answer->kinds[i].n_hosts;
+	return n;
+}
+
+static void put_count(size_t n, const char *what, struct evc_sink *out)
+{
+	if (n)
+		evc_sink_printf(out, "  %7zu  %s\n", n, what);
 }
 
 static void put_hosts(const struct answer *answer, struct evc_sink *out)
 {
-	evc_sink_puts(out, "\nhosts\n");
-	for (size_t i = 0; i < answer->hosts.n; i++) {
-		const struct evc_level_part *part = &answer->level.parts[i];
-
-		evc_sink_puts(out, "  ");
-		put_kind_name(&answer->hosts.items[i], answer->kinds[i].name, out);
-		if (!answer->kinds[i].cpu) {
-			evc_sink_puts(out, ": could not be read\n");
-			continue;
-		}
-		evc_sink_printf(out, ": up to %s", mode_name(answer, part->best, part->version));
-		if (part->holds_down)
-			evc_sink_printf(out, "; holds the level down: without it %s", part->without->key);
-		evc_sink_puts(out, "\n");
-		if (!evc_set_is_empty(&part->lacks)) {
-			evc_sink_printf(out, "    lacks\n");
-			evc_report_set(&part->lacks, 6, out);
-		}
+	if (answer->hosts.n <= HOSTS_LISTED) {
+		evc_sink_puts(out, "\nhosts\n");
+		for (size_t i = 0; i < answer->hosts.n; i++)
+			put_host(answer, i, out);
+		return;
 	}
+	evc_sink_puts(out, "\nhosts, by the best mode of each\n");
+	for (size_t m = 0; m < answer->modes.n; m++)
+		put_count(count_best(answer, answer->modes.items[m]), answer->modes.items[m]->key, out);
+	put_count(count_best(answer, NULL), "no mode", out);
+	put_count(answer->level.n_unreadable, "could not be read", out);
+}
+
+/* Where in the report a finding is told. */
+enum part { REASONS, HOLDING, REMARKS };
+
+static enum part part_of(const struct evc_finding *finding)
+{
+	if (finding->severity == EVC_BLOCKS || finding->severity == EVC_DOUBT)
+		return REASONS;
+	if (finding->kind == EVC_FINDING_HOLDS_DOWN || finding->kind == EVC_FINDING_GAIN)
+		return HOLDING;
+	return finding->severity == EVC_NOTE && finding->kind != EVC_FINDING_DROPPED ? HOLDING : REMARKS;
+}
+
+static void put_part(const struct answer *answer, enum part part, const char *heading, struct evc_sink *out)
+{
+	struct evc_findings some = { .arena = answer->command->arena };
+
+	for (size_t i = 0; i < answer->findings.n; i++)
+		if (part_of(&answer->findings.items[i]) == part)
+			evc_findings_add(&some, answer->findings.items[i]);
+	if (!some.n)
+		return;
+	evc_sink_puts(out, heading);
+	evc_report_findings(&some, out);
 }
 
 static void put_text(const struct answer *answer, struct evc_sink *out)
 {
 	const struct evc_level *level = &answer->level;
-	struct evc_findings rest = { .arena = answer->command->arena };
 
 	put_headline(answer, out);
+	put_part(answer, REASONS, "", out);
 	put_hosts(answer, out);
+	put_part(answer, HOLDING, "\nwhat holds the level down\n", out);
 	if (level->psabi)
 		evc_sink_printf(out, "\nx86-64 level of the psABI: %s\n", level->psabi->key);
 	if (level->n_unreadable < level->n_hosts) {
-		evc_sink_puts(out, "\ncommon to all readable hosts, but hidden by the mode\n");
+		evc_sink_puts(out, level->mode ? "\ncommon to all readable hosts, but hidden by the mode\n"
+		                               : "\ncommon to all readable hosts\n");
 		evc_report_set(&level->extra, 2, out);
 	}
-	/* Said above already: who lacks what, who holds the level down. */
-	for (size_t i = 0; i < answer->findings.n; i++) {
-		enum evc_finding_kind kind = answer->findings.items[i].kind;
-
-		if (kind != EVC_FINDING_HOLDS_DOWN && kind != EVC_FINDING_GAIN)
-			evc_findings_add(&rest, answer->findings.items[i]);
-	}
-	if (rest.n) {
-		evc_sink_puts(out, "\n");
-		evc_report_findings(&rest, out);
-	}
+	put_part(answer, REMARKS, "\n", out);
 }
 
 /* ---- JSON ---- */
@@ -224,7 +327,9 @@ static void put_json(const struct answer *answer, struct evc_sink *out)
 
 static int run(struct evc_command *command, struct evc_error *err)
 {
-	struct answer answer = { .command = command, .findings = { .arena = command->arena } };
+	struct answer answer = { .command = command,
+		                 .findings = { .arena = command->arena },
+		                 .sayings = { .arena = command->arena } };
 	struct evc_offer_options offers;
 	unsigned floor_version;
 	int status;

@@ -17,9 +17,9 @@ static enum evc_cause ask_offer(const struct evc_check_side *side, enum evc_feat
 	return evc_offer_cause(offered->host, &offered->options, &offered->offer, id);
 }
 
-static int make_side(struct evc_command *command, const struct evc_host *host,
-                     const struct evc_offer_options *options, struct evc_check_side *ret_side,
-                     struct evc_error *err)
+int evc_side_make(struct evc_command *command, const struct evc_host *host,
+                  const struct evc_offer_options *options, struct evc_findings *findings,
+                  struct evc_check_side *ret_side, struct evc_error *err)
 {
 	struct offered *offered;
 	int status;
@@ -32,7 +32,7 @@ static int make_side(struct evc_command *command, const struct evc_host *host,
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	offered->host = host;
 	offered->options = *options;
-	status = evc_offer_make(host, options, command->arena, &offered->offer, NULL, err);
+	status = evc_offer_make(host, options, command->arena, &offered->offer, findings, err);
 	if (status < 0)
 		return status;
 	evc_cpu_decode_host(host, &offered->silicon);
@@ -64,6 +64,6 @@ int evc_sides_read(struct evc_command *command, const char *const *paths, size_t
 	if (!ret_list->items)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < hosts.n && status >= 0; i++)
-		status = make_side(command, &hosts.items[i], &options, &ret_list->items[i], err);
+		status = evc_side_make(command, &hosts.items[i], &options, NULL, &ret_list->items[i], err);
 	return status;
 }

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Risks of a level: what works and is not quite true.
+ *
+ * A guest is told of its CPU's flaws by two kinds of bits.  A warning ("affected") is united: a guest
+ * must see it if any host gives it.  KVM cannot show one that the host lacks, so where hosts differ
+ * the reachable level has it cleared.  An immunity ("not affected") is levelled like a feature; but
+ * those that pass a mode untouched are the host's, and a guest that is made on an immune host believes
+ * itself immune on the next.
+ */
+#include "core/level-private.h"
+
+/* What nobody promises about a guest that moves between vendors, even where the features agree. */
+static const char *const vendor_risks[] = {
+	"SYSENTER and SYSCALL work in other modes on the other vendor's CPUs: 32-bit programs of a 64-bit guest may fail",
+	"speculation flaws and their cures differ: a kernel booted on one vendor applies its mitigations on the other",
+	"performance counters, last-branch records and machine-check banks are laid out differently",
+	"vendor, brand and leaves that only one vendor has are the first host's and are wrong on the other",
+	"errata differ: a guest works around those of the CPU it was started on",
+};
+
+void evc_level_find_vendors(struct evc_level_work *work)
+{
+	size_t first = work->n_kinds, other = work->n_kinds;
+
+	for (size_t k = 0; k < work->n_kinds && other == work->n_kinds; k++) {
+		if (!work->kinds[k].cpu)
+			continue;
+		if (first == work->n_kinds)
+			first = k;
+		if (work->kinds[k].cpu->vendor != work->kinds[first].cpu->vendor)
+			other = k;
+	}
+	work->mixed = other < work->n_kinds;
+	if (!work->mixed)
+		return;
+	evc_level_find(work, (struct evc_finding){ .kind = EVC_FINDING_VENDOR,
+	                                           .severity = work->options->across_vendors ? EVC_WARNING
+	                                                                                     : EVC_BLOCKS,
+	                                           .feature = EVC_N_FEATURES,
+	                                           .subject = work->kinds[other].name,
+	                                           .other = work->kinds[first].name });
+	if (!work->options->across_vendors)
+		return;
+	for (size_t i = 0; i < sizeof(vendor_risks) / sizeof(vendor_risks[0]); i++)
+		evc_level_find(work, (struct evc_finding){ .kind = EVC_FINDING_RISK,
+		                                           .severity = EVC_WARNING,
+		                                           .feature = EVC_N_FEATURES,
+		                                           .detail = vendor_risks[i] });
+}
+
+/* The first readable kind of which this is the truth about the feature, or NULL. */
+static const struct evc_level_kind *kind_with(const struct evc_level_work *work, enum evc_feature_id id,
+                                              enum evc_truth truth)
+{
+	for (size_t k = 0; k < work->n_kinds; k++)
+		if (work->kinds[k].cpu && evc_cpu_truth(work->kinds[k].cpu, id) == truth)
+			return &work->kinds[k];
+	return NULL;
+}
+
+void evc_level_clear_unreachable(struct evc_level_work *work)
+{
+	struct evc_cpu *cpu = &work->level->cpu;
+	struct evc_set warnings = evc_set_and(&cpu->has, &evc_rule_sets[EVC_RULE_OR]);
+
+	EVC_SET_FOREACH(id, &warnings)
+	{
+		const struct evc_level_kind *lacking = kind_with(work, id, EVC_ABSENT), *warned;
+
+		if (!lacking || evc_features[id].slot != EVC_NO_SLOT)
+			continue;
+		warned = kind_with(work, id, EVC_PRESENT);
+		evc_set_drop(&cpu->has, id);
+		evc_level_find(work, (struct evc_finding){ .kind = EVC_FINDING_UNREACHABLE,
+		                                           .severity = EVC_WARNING,
+		                                           .feature = id,
+		                                           .subject = lacking->name,
+		                                           .other = warned ? warned->name : "" });
+	}
+}
+
+/* Bits by which a CPU says that a flaw, or the cure of one, is not its own. */
+static const enum evc_feature_id immunities[] = {
+	EVC_F_MCDT_NO,        EVC_F_MONITOR_MITG_NO,
+	EVC_F_AMD_NO_SSB,     EVC_F_BTC_NO,
+	EVC_F_SRSO_NO,        EVC_F_SRSO_USER_KERNEL_NO,
+	EVC_F_TSA_SQ_NO,      EVC_F_TSA_L1_NO,
+	EVC_F_RDCL_NO,        EVC_F_SKIP_L1DFL_VMENTRY,
+	EVC_F_SSB_NO,         EVC_F_MDS_NO,
+	EVC_F_PSCHANGE_MC_NO, EVC_F_TAA_NO,
+	EVC_F_SBDR_SSDP_NO,   EVC_F_FBSDP_NO,
+	EVC_F_PSDP_NO,        EVC_F_BHI_NO,
+	EVC_F_PBRSB_NO,       EVC_F_GDS_NO,
+	EVC_F_RFDS_NO,        EVC_F_ITS_NO,
+};
+
+void evc_level_find_untruths(struct evc_level_work *work)
+{
+	for (size_t i = 0; i < sizeof(immunities) / sizeof(immunities[0]); i++) {
+		const struct evc_level_kind *immune, *affected;
+
+		if (!evc_set_has(&work->modes->passes, immunities[i]))
+			continue;
+		immune = kind_with(work, immunities[i], EVC_PRESENT);
+		affected = kind_with(work, immunities[i], EVC_ABSENT);
+		if (immune && affected)
+			evc_level_find(work, (struct evc_finding){ .kind = EVC_FINDING_SECURITY,
+			                                           .severity = EVC_WARNING,
+			                                           .feature = immunities[i],
+			                                           .subject = affected->name,
+			                                           .other = immune->name });
+	}
+}
