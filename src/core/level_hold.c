@@ -146,8 +146,8 @@ static bool can_be_mended(enum evc_cause cause)
 	case EVC_CAUSE_KERNEL:
 	case EVC_CAUSE_OPTION:
 	case EVC_CAUSE_QEMU:
-	case EVC_CAUSE_NESTED:
 		return true;
+	case EVC_CAUSE_NESTED: /* whether the machine around it has it is not known */
 	case EVC_CAUSE_NONE:
 	case EVC_CAUSE_OLDER:
 	case EVC_CAUSE_REMOVED:

@@ -166,7 +166,11 @@ static const char *why_not(const struct answer *answer)
 			       "risks said)";
 	if (answer->options.mode)
 		return "not all hosts can have this mode";
-	return level->mode ? "the hosts' level is too low" : "these hosts have no common level";
+	if (level->mode && answer->options.floor)
+		return evc_arena_printf(answer->command->arena, "%s is below %s",
+		                        mode_name(answer, level->mode, level->version),
+		                        answer->options.floor->key);
+	return "these hosts have no common level";
 }
 
 static void put_headline(const struct answer *answer, struct evc_sink *out)
