@@ -59,6 +59,16 @@ static const struct evc_level_kind *kind_with(const struct evc_level_work *work,
 	return NULL;
 }
 
+/* Of which host it is not sure that KVM can show its guests the warning; NULL: of none. */
+static const struct evc_level_kind *kind_silent(const struct evc_level_work *work, enum evc_feature_id id,
+                                                enum evc_cause *ret_cause)
+{
+	const struct evc_level_kind *lacking = kind_with(work, id, EVC_ABSENT);
+
+	*ret_cause = lacking ? EVC_CAUSE_NONE : EVC_CAUSE_DUMP;
+	return lacking ? lacking : kind_with(work, id, EVC_UNSURE);
+}
+
 void evc_level_clear_unreachable(struct evc_level_work *work)
 {
 	struct evc_cpu *cpu = &work->level->cpu;
@@ -66,16 +76,21 @@ void evc_level_clear_unreachable(struct evc_level_work *work)
 
 	EVC_SET_FOREACH(id, &warnings)
 	{
-		const struct evc_level_kind *lacking = kind_with(work, id, EVC_ABSENT), *warned;
+		const struct evc_level_kind *silent, *warned;
+		enum evc_cause cause;
 
-		if (!lacking || evc_features[id].slot != EVC_NO_SLOT)
+		silent = kind_silent(work, id, &cause);
+		if (!silent || evc_features[id].slot != EVC_NO_SLOT)
 			continue;
 		warned = kind_with(work, id, EVC_PRESENT);
 		evc_set_drop(&cpu->has, id);
+		if (cause == EVC_CAUSE_DUMP)
+			evc_set_drop(&cpu->known, id);
 		evc_level_find(work, (struct evc_finding){ .kind = EVC_FINDING_UNREACHABLE,
 		                                           .severity = EVC_WARNING,
+		                                           .cause = cause,
 		                                           .feature = id,
-		                                           .subject = lacking->name,
+		                                           .subject = silent->name,
 		                                           .other = warned ? warned->name : "" });
 	}
 }

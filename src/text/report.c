@@ -171,7 +171,10 @@ static void put_claim(const struct evc_finding *finding, const char *features, s
 		evc_sink_printf(out, "%s left out, since what it needs is not there", features);
 		break;
 	case EVC_FINDING_UNREACHABLE:
-		evc_sink_printf(out, "KVM cannot show a guest %s on %s", features, subject);
+		evc_sink_printf(out,
+		                finding->cause == EVC_CAUSE_DUMP ? "perhaps KVM cannot show a guest %s on %s"
+		                                                 : "KVM cannot show a guest %s on %s",
+		                features, subject);
 		if (finding->other[0])
 			evc_sink_printf(out, ": one that moves on to %s goes unwarned", finding->other);
 		break;

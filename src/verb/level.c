@@ -3,10 +3,9 @@
 #include "verb/verbs.h"
 
 #include "core/level.h"
-#include "host/stream.h"
 #include "text/report.h"
+#include "verb/cluster.h"
 #include "verb/input.h"
-#include "verb/side.h"
 
 #include <string.h>
 
@@ -19,130 +18,16 @@ static const struct evc_param params[] = {
 };
 
 enum { HOSTS_LISTED = 20 }; /* more are counted by their best mode */
-enum { MAX_SAYINGS = 64 };
 
 /* Everything the answer is made of. */
 struct answer {
 	struct evc_command *command;
 	struct evc_modes modes;
-	struct evc_kinds hosts;
-	struct evc_level_kind *kinds;
-	struct evc_check_side *sides; /* of each kind */
+	struct evc_cluster_hosts cluster;
 	struct evc_level_options options;
 	struct evc_level level;
 	struct evc_findings findings;
-	struct evc_findings sayings; /* of the offers, each once */
 };
-
-static void take_kinds(struct evc_kinds *all, const struct evc_kinds *more, struct evc_arena *arena)
-{
-	struct evc_kind *items = evc_arena_array(arena, all->n + more->n, sizeof(*items));
-
-	if (!items)
-		return;
-	if (all->n)
-		memcpy(items, all->items, all->n * sizeof(*items));
-	if (more->n)
-		memcpy(items + all->n, more->items, more->n * sizeof(*items));
-	all->items = items;
-	all->n += more->n;
-	all->n_hosts += more->n_hosts;
-}
-
-static int read_hosts(struct answer *answer, struct evc_error *err)
-{
-	const struct evc_args *args = &answer->command->args;
-
-	if (!args->n_operands)
-		return evc_fail(err, EVC_ERR_USAGE,
-		                "name the hosts' dumps: files, directories, or - for standard input");
-	for (size_t i = 0; i < args->n_operands; i++) {
-		struct evc_kinds kinds = { 0 };
-		int status = evc_stream_read(args->operands[i], answer->command->arena, &kinds, err);
-
-		if (status < 0)
-			return status;
-		take_kinds(&answer->hosts, &kinds, answer->command->arena);
-	}
-	return EVC_OK;
-}
-
-static bool same_saying(const struct evc_finding *a, const struct evc_finding *b)
-{
-	return a->kind == b->kind && a->severity == b->severity && a->feature == b->feature &&
-	       !strcmp(a->detail, b->detail);
-}
-
-/* What is said of one offer is often said of all: once is enough, with how many more there are. */
-static void take_sayings(struct answer *answer, const struct evc_findings *sayings, size_t *counts)
-{
-	for (size_t i = 0; i < sayings->n; i++) {
-		size_t j = 0;
-
-		while (j < answer->sayings.n && !same_saying(&answer->sayings.items[j], &sayings->items[i]))
-			j++;
-		if (j == MAX_SAYINGS)
-			continue;
-		if (j == answer->sayings.n)
-			evc_findings_add(&answer->sayings, sayings->items[i]);
-		counts[j]++;
-	}
-}
-
-static void tell_sayings(struct answer *answer, const size_t *counts)
-{
-	for (size_t i = 0; i < answer->sayings.n; i++) {
-		struct evc_finding finding = answer->sayings.items[i];
-
-		if (counts[i] > 1)
-			finding.subject = evc_arena_printf(answer->command->arena, "%s and %zu more",
-			                                   finding.subject, counts[i] - 1);
-		evc_findings_add(&answer->findings, finding);
-	}
-}
-
-/* One kind of host with what it can offer; without when it could not be read. */
-static int make_kind(struct answer *answer, size_t i, const struct evc_offer_options *options,
-                     struct evc_findings *sayings, struct evc_error *err)
-{
-	struct evc_arena *arena = answer->command->arena;
-	const struct evc_kind *kind = &answer->hosts.items[i];
-	struct evc_check_side *side = &answer->sides[i];
-	struct evc_level_kind *ours = &answer->kinds[i];
-	char text[512];
-	int status;
-
-	*ours = (struct evc_level_kind){ .name = kind->host.name, .n_hosts = kind->n_hosts };
-	if (kind->host.reading == EVC_DAMAGED) {
-		evc_error_format(&kind->host.error, text, sizeof(text));
-		ours->why = evc_arena_string(arena, text, strlen(text));
-		return EVC_OK;
-	}
-	status = evc_side_make(answer->command, &kind->host, options, sayings, side, err);
-	ours->cpu = side->cpu;
-	ours->side = side;
-	return status;
-}
-
-static int make_offers(struct answer *answer, const struct evc_offer_options *options, struct evc_error *err)
-{
-	struct evc_arena *arena = answer->command->arena;
-	size_t counts[MAX_SAYINGS] = { 0 };
-	int status = EVC_OK;
-
-	answer->kinds = evc_arena_array(arena, answer->hosts.n, sizeof(*answer->kinds));
-	answer->sides = evc_arena_array(arena, answer->hosts.n, sizeof(*answer->sides));
-	for (size_t i = 0; i < answer->hosts.n && answer->kinds && answer->sides && !status; i++) {
-		struct evc_findings sayings = { .arena = arena };
-
-		status = make_kind(answer, i, options, &sayings, err);
-		take_sayings(answer, &sayings, counts);
-	}
-	if (status < 0)
-		return status;
-	tell_sayings(answer, counts);
-	return evc_arena_failed(arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
-}
 
 static const char *mode_name(const struct answer *answer, const struct evc_mode *mode, unsigned version)
 {
@@ -204,12 +89,12 @@ static void put_headline(const struct answer *answer, struct evc_sink *out)
 static void put_host(const struct answer *answer, size_t i, struct evc_sink *out)
 {
 	const struct evc_level_part *part = &answer->level.parts[i];
-	const struct evc_kind *kind = &answer->hosts.items[i];
+	const struct evc_kind *kind = &answer->cluster.hosts[i];
 
-	evc_sink_printf(out, "  %s", answer->kinds[i].name);
+	evc_sink_printf(out, "  %s", answer->cluster.kinds[i].name);
 	if (kind->n_hosts > 1)
 		evc_sink_printf(out, " and %zu like it", kind->n_hosts - 1);
-	if (answer->kinds[i].cpu)
+	if (answer->cluster.kinds[i].cpu)
 		evc_sink_printf(out, ": up to %s\n", mode_name(answer, part->best, part->version));
 	else
 		evc_sink_puts(out, ": could not be read\n");
@@ -220,9 +105,9 @@ static size_t count_best(const struct answer *answer, const struct evc_mode *mod
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < answer->hosts.n; i++)
-		if (answer->kinds[i].cpu && answer->level.parts[i].best == mode)
-			n += answer->kinds[i].n_hosts;
+	for (size_t i = 0; i < answer->cluster.n; i++)
+		if (answer->cluster.kinds[i].cpu && answer->level.parts[i].best == mode)
+			n += answer->cluster.kinds[i].n_hosts;
 	return n;
 }
 
@@ -234,9 +119,9 @@ static void put_count(size_t n, const char *what, struct evc_sink *out)
 
 static void put_hosts(const struct answer *answer, struct evc_sink *out)
 {
-	if (answer->hosts.n <= HOSTS_LISTED) {
+	if (answer->cluster.n <= HOSTS_LISTED) {
 		evc_sink_puts(out, "\nhosts\n");
-		for (size_t i = 0; i < answer->hosts.n; i++)
+		for (size_t i = 0; i < answer->cluster.n; i++)
 			put_host(answer, i, out);
 		return;
 	}
@@ -300,11 +185,11 @@ static json_t *mode_json(const struct evc_mode *mode)
 static json_t *host_json(const struct answer *answer, size_t i)
 {
 	const struct evc_level_part *part = &answer->level.parts[i];
-	const struct evc_level_kind *kind = &answer->kinds[i];
+	const struct evc_level_kind *kind = &answer->cluster.kinds[i];
 	json_t *names = json_array();
 
-	for (size_t n = 0; n < answer->hosts.items[i].n_names; n++)
-		json_array_append_new(names, json_string(answer->hosts.items[i].names[n]));
+	for (size_t n = 0; n < answer->cluster.hosts[i].n_names; n++)
+		json_array_append_new(names, json_string(answer->cluster.hosts[i].names[n]));
 	return json_pack("{s:s, s:I, s:o, s:b, s:o, s:i, s:b, s:o, s:o}", "name", kind->name, "n_hosts",
 	                 (json_int_t)kind->n_hosts, "names", names, "readable", kind->cpu != NULL, "best",
 	                 mode_json(part->best), "version", (int)part->version, "holds_down",
@@ -317,7 +202,7 @@ static void put_json(const struct answer *answer, struct evc_sink *out)
 	const struct evc_level *level = &answer->level;
 	json_t *hosts = json_array();
 
-	for (size_t i = 0; i < answer->hosts.n; i++)
+	for (size_t i = 0; i < answer->cluster.n; i++)
 		json_array_append_new(hosts, host_json(answer, i));
 	evc_report_json(json_pack("{s:s, s:o, s:i, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "verdict",
 	                          evc_verdict_name(level->verdict), "mode", mode_json(level->mode), "version",
@@ -331,27 +216,27 @@ static void put_json(const struct answer *answer, struct evc_sink *out)
 
 static int run(struct evc_command *command, struct evc_error *err)
 {
-	struct answer answer = { .command = command,
-		                 .findings = { .arena = command->arena },
-		                 .sayings = { .arena = command->arena } };
+	const struct evc_args *args = &command->args;
+	struct answer answer = { .command = command, .findings = { .arena = command->arena } };
 	struct evc_offer_options offers;
 	unsigned floor_version;
 	int status;
 
-	if ((status = evc_input_offer_options(&command->args, &offers, err)) < 0 ||
+	if (!args->n_operands)
+		return evc_fail(err, EVC_ERR_USAGE,
+		                "name the hosts' dumps: files, directories, or - for standard input");
+	if ((status = evc_input_offer_options(args, &offers, err)) < 0 ||
 	    (status = evc_input_modes(command, &answer.modes, err)) < 0 ||
 	    (status = evc_input_mode(command, &answer.modes, "mode", &answer.options.mode,
 	                             &answer.options.version, err)) < 0 ||
 	    (status = evc_input_mode(command, &answer.modes, "floor", &answer.options.floor, &floor_version,
 	                             err)) < 0 ||
-	    (status = read_hosts(&answer, err)) < 0)
+	    (status = evc_cluster_read(command, args->operands, args->n_operands, &offers, &answer.cluster,
+	                               &answer.findings, err)) < 0)
 		return status;
-	answer.options.across_vendors = evc_args_flag(&command->args, "across-vendors");
-	status = make_offers(&answer, &offers, err);
-	if (status < 0)
-		return status;
-	status = evc_level_make(&answer.modes, answer.kinds, answer.hosts.n, &answer.options, command->arena,
-	                        &answer.level, &answer.findings, err);
+	answer.options.across_vendors = evc_args_flag(args, "across-vendors");
+	status = evc_level_make(&answer.modes, answer.cluster.kinds, answer.cluster.n, &answer.options,
+	                        command->arena, &answer.level, &answer.findings, err);
 	if (status < 0)
 		return status;
 	if (command->json)
