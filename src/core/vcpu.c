@@ -23,6 +23,7 @@ struct work {
 	const struct evc_mode_version *version;
 	const struct evc_offer *offer;
 	const struct evc_cpu *level; /* NULL: none */
+	struct evc_set denied;       /* what the level surely lacks */
 	struct evc_set allowed;      /* what may be shown, of what the offer has */
 	uint32_t max_basic, max_extended;
 	struct evc_dump_builder builder;
@@ -70,10 +71,10 @@ static void choose_allowed(struct work *work)
 	if (work->level) {
 		struct evc_set levelled =
 			evc_set_or(&evc_rule_sets[EVC_RULE_AND], &evc_rule_sets[EVC_RULE_OR]);
-		struct evc_set lacking = evc_set_and(&work->level->known, &levelled);
 
-		lacking = evc_set_minus(&lacking, &work->level->has);
-		work->allowed = evc_set_minus(&work->allowed, &lacking);
+		work->denied = evc_set_and(&work->level->known, &levelled);
+		work->denied = evc_set_minus(&work->denied, &work->level->has);
+		work->allowed = evc_set_minus(&work->allowed, &work->denied);
 	}
 	hidden = evc_set_minus(&evc_rule_sets[EVC_RULE_AND], &work->allowed);
 	cpu.known = evc_set_or(&cpu.known, &hidden);
@@ -126,34 +127,46 @@ static bool is_beyond(const struct work *work, uint32_t leaf)
 	return leaf > work->max_extended || leaf >= TRANSMETA_RANGE;
 }
 
-/* The value of a levelled field (address widths) in place of the host's. */
-static uint64_t with_level(const struct work *work, const struct evc_leaf *leaf, enum evc_reg reg,
-                           uint64_t value)
+/* The level's values of levelled fields (address widths, counters) in place of the host's. */
+static void take_level(const struct work *work, struct evc_leaf *leaf)
 {
 	for (int slot = 0; work->level && slot < EVC_N_SLOTS; slot++) {
 		enum evc_feature_id id = evc_slots[slot];
 		struct evc_bit bit = evc_features[id].bit;
-		uint64_t levelled;
+		uint32_t mask = (uint32_t)evc_bit_mask(bit);
+		uint64_t value;
 
-		if (bit.leaf != leaf->leaf || bit.subleaf != leaf->subleaf || bit.reg != reg ||
-		    !evc_set_has(&work->modes->passes, id) || !evc_cpu_value(work->level, id, &levelled))
+		if (bit.leaf != leaf->leaf || bit.subleaf != leaf->subleaf || bit.reg == EVC_MSR ||
+		    !(evc_features[id].vendors & work->offer->cpu.vendor) ||
+		    !evc_set_has(&work->modes->passes, id))
 			continue;
-		value = (value & ~evc_bit_mask(bit)) | levelled << bit.lo;
+		leaf->value[bit.reg] &= ~mask;
+		leaf->known[bit.reg] &= ~mask;
+		if (!evc_cpu_value(work->level, id, &value))
+			continue;
+		leaf->value[bit.reg] |= (uint32_t)(value << bit.lo);
+		leaf->known[bit.reg] |= mask;
 	}
-	return value;
 }
 
 /* Without five-level paging there are 48 bits of linear addresses, however many the host has. */
-static uint64_t with_linear_width(const struct work *work, const struct evc_leaf *leaf, enum evc_reg reg,
-                                  uint64_t value)
+static void limit_linear_width(const struct work *work, struct evc_leaf *leaf)
 {
 	enum { FOUR_LEVELS = 48 };
 	struct evc_bit bit = evc_features[EVC_F_VIRT_ADDR_BITS].bit;
+	uint32_t *value = &leaf->value[bit.reg];
 
-	if (bit.leaf != leaf->leaf || bit.subleaf != leaf->subleaf || bit.reg != reg ||
-	    evc_set_has(&work->allowed, EVC_F_LA57) || evc_bit_get(bit, value) <= FOUR_LEVELS)
-		return value;
-	return (value & ~evc_bit_mask(bit)) | (uint64_t)FOUR_LEVELS << bit.lo;
+	if (bit.leaf != leaf->leaf || bit.subleaf != leaf->subleaf ||
+	    evc_set_has(&work->allowed, EVC_F_LA57) || evc_bit_get(bit, *value) <= FOUR_LEVELS)
+		return;
+	*value = (*value & ~(uint32_t)evc_bit_mask(bit)) | (uint32_t)FOUR_LEVELS << bit.lo;
+}
+
+/* The bits of these features in a register of the leaf. */
+static uint32_t bits_of(const struct work *work, const struct evc_set *set, const struct evc_leaf *leaf,
+                        enum evc_reg reg)
+{
+	return (uint32_t)evc_set_bits(set, work->offer->cpu.vendor, leaf->leaf, leaf->subleaf, reg);
 }
 
 /* A leaf with what is allowed of it; hidden bits are known to be zero. */
@@ -162,14 +175,28 @@ static void put_filtered(struct work *work, const struct evc_leaf *leaf)
 	struct evc_leaf shown = { .leaf = leaf->leaf, .subleaf = leaf->subleaf };
 
 	for (int reg = EVC_EAX; reg <= EVC_EDX; reg++) {
-		uint32_t kept = (uint32_t)evc_set_bits(&work->allowed, work->offer->cpu.vendor, leaf->leaf,
-		                                       leaf->subleaf, (enum evc_reg)reg);
+		uint32_t kept = bits_of(work, &work->allowed, leaf, (enum evc_reg)reg);
 
-		uint64_t value = with_level(work, leaf, (enum evc_reg)reg, leaf->value[reg] & kept);
-
-		shown.value[reg] = (uint32_t)with_linear_width(work, leaf, (enum evc_reg)reg, value);
+		shown.value[reg] = leaf->value[reg] & kept;
 		shown.known[reg] = leaf->known[reg] | ~kept;
 	}
+	take_level(work, &shown);
+	limit_linear_width(work, &shown);
+	evc_dump_set_bits(&work->builder, &shown);
+}
+
+/* A leaf that passes a mode, bits without a name included, is still held to the level. */
+static void put_passing(struct work *work, const struct evc_leaf *leaf)
+{
+	struct evc_leaf shown = *leaf;
+
+	for (int reg = EVC_EAX; work->level && reg <= EVC_EDX; reg++) {
+		uint32_t denied = bits_of(work, &work->denied, leaf, (enum evc_reg)reg);
+
+		shown.value[reg] &= ~denied;
+		shown.known[reg] |= denied;
+	}
+	take_level(work, &shown);
 	evc_dump_set_bits(&work->builder, &shown);
 }
 
@@ -242,7 +269,7 @@ static void put_leaves(struct work *work)
 		if (evc_dump_is_junk(dump, leaf) || is_beyond(work, leaf->leaf) || leaf->leaf == 0xd)
 			continue;
 		if (evc_modes_leaf_passes(work->modes, leaf->leaf))
-			evc_dump_set_bits(&work->builder, leaf);
+			put_passing(work, leaf);
 		else
 			put_filtered(work, leaf);
 	}

@@ -4,13 +4,32 @@
 
 #include "core/vcpu.h"
 #include "text/report.h"
+#include "verb/cluster.h"
 #include "verb/input.h"
+#include "verb/side.h"
+
+#include <string.h>
 
 static const struct evc_param params[] = {
 	{ .name = "mode", .letter = 'm', .value = "MODE", .help = "the mode, as \"evc modes\" lists them" },
 	{ .name = "to", .letter = 't', .value = "FORMAT", .help = "form to write: cpuid unless given" },
+	{ .name = "with",
+	  .letter = 'w',
+	  .value = "FILE",
+	  .many = true,
+	  .help = "other hosts that it is to fit" },
+	{ .name = "across-vendors", .help = "also those of other vendors" },
 	EVC_OFFER_PARAMS,
 	{ 0 },
+};
+
+/* What is asked for. */
+struct wish {
+	struct evc_modes modes;
+	const struct evc_mode *mode;
+	unsigned version;
+	struct evc_offer_options options;
+	struct evc_host host;
 };
 
 /* The guest is a host like any other: its dump, and nothing of what only the host has. */
@@ -36,33 +55,94 @@ static int write_dump(struct evc_command *command, const char *name, const struc
 	return format->write(guest, command->out, findings, err);
 }
 
+/* The level's findings, less those about the host itself, which the vCPU's will tell. */
+static void take_findings(const struct evc_findings *level, const char *host, struct evc_findings *findings)
+{
+	for (size_t i = 0; i < level->n; i++) {
+		const struct evc_finding *finding = &level->items[i];
+		bool own = finding->kind == EVC_FINDING_LACKS || finding->kind == EVC_FINDING_UNSURE;
+
+		if (!own || strcmp(finding->subject, host) != 0)
+			evc_findings_add(findings, *finding);
+	}
+}
+
+/* The level of the host and those that it is with, at the mode; the version that all of them have. */
+static int make_level(struct evc_command *command, struct wish *wish, struct evc_level *ret_level,
+                      struct evc_findings *findings, struct evc_error *err)
+{
+	struct evc_findings told = { .arena = command->arena };
+	struct evc_level_options options = {
+		.mode = wish->mode,
+		.version = wish->version,
+		.across_vendors = evc_args_flag(&command->args, "across-vendors"),
+	};
+	struct evc_cluster_hosts others;
+	struct evc_check_side side;
+	struct evc_level_kind *kinds;
+	size_t n_paths;
+	const char *const *paths = evc_args_values(&command->args, "with", &n_paths);
+	int status = evc_side_make(command, &wish->host, &wish->options, NULL, &side, err);
+
+	if (status >= 0)
+		status = evc_cluster_read(command, paths, n_paths, &wish->options, &others, &told, err);
+	if (status < 0)
+		return status;
+	kinds = evc_arena_array(command->arena, others.n + 1, sizeof(*kinds));
+	if (!kinds)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	kinds[0] = (struct evc_level_kind){
+		.name = wish->host.name, .n_hosts = 1, .cpu = side.cpu, .side = &side
+	};
+	for (size_t i = 0; i < others.n; i++)
+		kinds[i + 1] = others.kinds[i];
+	status = evc_level_make(&wish->modes, kinds, others.n + 1, &options, command->arena, ret_level, &told,
+	                        err);
+	if (status < 0)
+		return status;
+	wish->version = ret_level->version;
+	take_findings(&told, wish->host.name, findings);
+	return EVC_OK;
+}
+
+static int read_wish(struct evc_command *command, struct wish *wish, struct evc_error *err)
+{
+	const struct evc_args *args = &command->args;
+	int status;
+
+	if (args->n_operands != 1)
+		return evc_fail(err, EVC_ERR_USAGE, "name one host");
+	if ((status = evc_input_offer_options(args, &wish->options, err)) < 0 ||
+	    (status = evc_input_modes(command, &wish->modes, err)) < 0 ||
+	    (status = evc_input_mode(command, &wish->modes, "mode", &wish->mode, &wish->version, err)) < 0)
+		return status;
+	if (!wish->mode)
+		return evc_fail(err, EVC_ERR_USAGE, "name a mode: --mode MODE");
+	return evc_input_host(command, args->operands[0], &wish->host, err);
+}
+
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	struct evc_findings findings = { .arena = command->arena };
-	struct evc_offer_options options;
-	struct evc_modes modes;
-	const struct evc_mode *mode;
+	struct wish wish = { 0 };
+	struct evc_level level;
 	struct evc_offer offer;
 	struct evc_dump dump;
-	struct evc_host host, guest;
+	struct evc_host guest;
 	const char *to = evc_args_value(&command->args, "to");
-	unsigned version;
-	int status;
+	bool with = evc_args_flag(&command->args, "with");
+	int status = read_wish(command, &wish, err);
 
-	if (command->args.n_operands != 1)
-		return evc_fail(err, EVC_ERR_USAGE, "name one host");
-	if ((status = evc_input_offer_options(&command->args, &options, err)) < 0 ||
-	    (status = evc_input_modes(command, &modes, err)) < 0 ||
-	    (status = evc_input_mode(command, &modes, "mode", &mode, &version, err)) < 0)
+	if (status >= 0)
+		status = evc_offer_make(&wish.host, &wish.options, command->arena, &offer, &findings, err);
+	if (status >= 0 && with)
+		status = make_level(command, &wish, &level, &findings, err);
+	if (status >= 0)
+		status = evc_vcpu_make(&wish.modes, wish.mode, wish.version, &offer, with ? &level.cpu : NULL,
+		                       command->arena, &dump, &findings, err);
+	if (status < 0)
 		return status;
-	if (!mode)
-		return evc_fail(err, EVC_ERR_USAGE, "name a mode: --mode MODE");
-	if ((status = evc_input_host(command, command->args.operands[0], &host, err)) < 0 ||
-	    (status = evc_offer_make(&host, &options, command->arena, &offer, &findings, err)) < 0 ||
-	    (status = evc_vcpu_make(&modes, mode, version, &offer, NULL, command->arena, &dump, &findings,
-	                            err)) < 0)
-		return status;
-	guest = as_guest(&host, &dump);
+	guest = as_guest(&wish.host, &dump);
 	status = write_dump(command, to ? to : command->json ? "json" : "cpuid", &guest, &findings, err);
 	if (status < 0)
 		return status;
@@ -76,9 +156,11 @@ const struct evc_verb evc_verb_apply = {
 	.operands = "HOST",
 	.help = "Print the vCPU that a guest on this host is given at the mode, leaf by leaf, as a dump in any\n"
 		"form that evc reads.  What the mode takes away and what the host lacks is said on standard\n"
-		"error; if the host lacks something, the status is 1.\n"
+		"error; if the host lacks something, the status is 1.  With --with the vCPU also fits the other\n"
+		"hosts of its cluster: no feature that one of them lacks, the smallest of their address widths.\n"
 		"\n"
-		"    evc apply --mode intel-haswell web3.json | cpuid -f -",
+		"    evc apply --mode intel-haswell web3.json | cpuid -f -\n"
+		"    evc apply --mode intel-haswell --with web1.json --with web2.json web3.json",
 	.params = params,
 	.run = run,
 };
