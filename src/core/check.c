@@ -17,7 +17,7 @@
  * The cause of a missing feature is a guess from what is known, best evidence first: what the
  * silicon has but the offer has not was taken by KVM, QEMU or an option; what a host of the same
  * signature has, or its generation's mode, was switched off or comes with microcode; what is left
- * is silicon.  "Removed" is for the few features that came and went.
+ * is silicon: older, or newer than the last that had it (data/removed.txt).
  */
 #include "core/check.h"
 
@@ -126,35 +126,6 @@ enum evc_verdict evc_check_fits(const struct evc_cpu *guest, const struct evc_cp
 	return evc_set_is_empty(&misfit.unsure) ? EVC_YES : EVC_UNKNOWN;
 }
 
-/* Features that came and went: a host without one may be the newer one. */
-static bool came_and_went(enum evc_feature_id id)
-{
-	static const enum evc_feature_id gone[] = {
-		EVC_F_MPX,
-		EVC_F_XCR0_MPX_BNDREGS,
-		EVC_F_XCR0_MPX_BNDCSR,
-		EVC_F_HLE,
-		EVC_F_RTM,
-		EVC_F_3DNOW,
-		EVC_F_3DNOWEXT,
-		EVC_F_XOP,
-		EVC_F_FMA4,
-		EVC_F_TBM,
-		EVC_F_XCR0_LWP,
-		EVC_F_PREFETCHWT1,
-		EVC_F_AVX512PF,
-		EVC_F_AVX512ER,
-		EVC_F_AVX512_4VNNIW,
-		EVC_F_AVX512_4FMAPS,
-		EVC_F_AVX512_VP2INTERSECT,
-	};
-
-	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
-		if (gone[i] == id)
-			return true;
-	return false;
-}
-
 /* Does any later version of a mode add it?  Such features came with microcode. */
 static bool came_with_microcode(const struct evc_modes *modes, enum evc_feature_id id)
 {
@@ -200,24 +171,17 @@ static bool some_twin_has(const struct evc_check_side *host, const struct evc_ch
 	return has;
 }
 
-static int year_of(const struct evc_cpu *cpu)
+/* The silicon itself does not have it: was it made too early, or too late? */
+static enum evc_cause silicon_cause(const struct evc_cpu *silicon, enum evc_feature_id id)
 {
-	const struct evc_generation *generation = cpu ? evc_generation_find(cpu) : NULL;
+	const struct evc_removal *removal = &evc_removals[id];
+	const struct evc_generation *generation = evc_generation_find(silicon);
 	uint64_t year;
 
-	return generation && evc_span_number(evc_span_from(generation->year), 9999, &year) ? (int)year : 0;
-}
-
-/* The silicon itself does not have it: which way did time go? */
-static enum evc_cause silicon_cause(const struct evc_check_side *host, const struct evc_check_side *other,
-                                    enum evc_feature_id id)
-{
-	int here = year_of(host->silicon),
-	    there = other ? year_of(other->silicon ? other->silicon : other->cpu) : 0;
-
-	if (!came_and_went(id))
+	if (!(removal->vendors & silicon->vendor) || !generation ||
+	    !evc_span_number(evc_span_from(generation->year), 9999, &year))
 		return EVC_CAUSE_OLDER;
-	return here && there && here < there ? EVC_CAUSE_OLDER : EVC_CAUSE_REMOVED;
+	return (int)year < removal->year ? EVC_CAUSE_OLDER : EVC_CAUSE_REMOVED;
 }
 
 enum evc_cause evc_check_cause(const struct evc_check_side *host, enum evc_feature_id id,
@@ -244,7 +208,7 @@ enum evc_cause evc_check_cause(const struct evc_check_side *host, enum evc_featu
 	twin = some_twin_has(host, other, options, id);
 	if (twin || mode_lists(modes, host->silicon, id))
 		return came_with_microcode(modes, id) ? EVC_CAUSE_MICROCODE : EVC_CAUSE_FIRMWARE;
-	return silicon_cause(host, other, id);
+	return silicon_cause(host->silicon, id);
 }
 
 /* One finding for each feature of a set. */
@@ -257,6 +221,7 @@ static void add_set(const struct evc_set *set, struct evc_finding like, const st
 		like.feature = id;
 		like.cause = like.kind == EVC_FINDING_HIDES ? EVC_CAUSE_NONE
 		                                            : evc_check_cause(host, id, other, options);
+		like.detail = like.cause == EVC_CAUSE_REMOVED ? evc_removals[id].what : "";
 		evc_findings_add(findings, like);
 	}
 }

@@ -99,6 +99,16 @@ extern const size_t evc_n_sources;
 /* What a guest loses with the feature, in people's words; NULL where nobody would notice (data/costs.txt). */
 extern const char *const evc_feature_costs[EVC_N_FEATURES];
 
+/* A feature that came and went (data/removed.txt). */
+struct evc_removal {
+	unsigned vendors; /* whose CPUs dropped it, mask of enum evc_vendor; 0: it was never removed */
+	int year;         /* CPUs first sold since then may be without */
+	const char *what; /* "Zen and its successors are without" */
+	const char *source;
+};
+
+extern const struct evc_removal evc_removals[EVC_N_FEATURES];
+
 /* By its own name, exactly; false when there is none. */
 bool evc_feature_find(struct evc_span name, enum evc_feature_id *ret_id);
 
