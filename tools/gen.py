@@ -146,6 +146,8 @@ def feature_row(line, where, source, sources):
         line.refuse(f"{match['name']} is not a name: lower case letters, digits, hyphens")
     if match["rule"] not in RULES:
         line.refuse(f"unknown rule {match['rule']}: one of {', '.join(RULES)}")
+    if hi == lo and match["rule"] == "same":
+        line.refuse("\"same\" is for fields: zero is a value that asks for nothing")
     if hi != lo and match["rule"] in ("and", "or") and where[3] != 4 and hi - lo > 31:
         line.refuse("a field that wide cannot be levelled by and/or")
     if match["source"]:

@@ -8,6 +8,10 @@
  *    lacks, so a guest of an old host never has those of a new one; refusing it would refuse every
  *    move to newer hosts.  It is a warning: the guest works, without a protection it might choose.
  *  - what an MSR says that no CPUID bit announces.  A guest cannot rely on it and KVM emulates it.
+ *  - sleep states of MWAIT: a hint that the CPU does not know means a lighter sleep.
+ *
+ * What is not known of guest and host alike is equal when all that is known is, signature and
+ * microcode too: the same dump fits itself.  The findings name what was taken as equal.
  *
  * A running guest keeps the vCPU it was started with, so everything here is about that; what it
  * would be given if it were made anew at the destination is told as notes.  OS-dependent bits,
@@ -39,32 +43,52 @@ static const struct {
 	{ .announcer = EVC_F_VMX, .first = EVC_F_VMX_BASIC_REVISION, .last = EVC_F_VMX_EXIT2_MAY },
 };
 
-/* The CPUID bit that announces the feature's MSR; EVC_N_FEATURES: none does. */
-static enum evc_feature_id announcer(enum evc_feature_id id)
-{
-	uint32_t msr = evc_features[id].bit.leaf;
-
-	for (size_t i = 0; i < sizeof(announced) / sizeof(announced[0]); i++)
-		if (evc_features[announced[i].first].bit.leaf <= msr &&
-		    msr <= evc_features[announced[i].last].bit.leaf)
-			return announced[i].announcer;
-	return EVC_N_FEATURES;
-}
-
 static bool is_msr(enum evc_feature_id id)
 {
 	return evc_features[id].bit.reg == EVC_MSR;
 }
 
+/* The bit of XCR0 or IA32_XSS whose state a subleaf of leaf 0xD describes. */
+static enum evc_feature_id component(uint32_t subleaf)
+{
+	for (unsigned id = EVC_F_XCR0_X87; id <= EVC_F_XSS_HIGH; id++) {
+		const struct evc_bit *bit = &evc_features[id].bit;
+		bool user = !bit->subleaf && bit->reg == EVC_EAX,
+		     system = bit->subleaf && bit->reg == EVC_ECX;
+
+		if ((user || system) && bit->lo == subleaf && bit->hi == subleaf)
+			return (enum evc_feature_id)id;
+	}
+	return EVC_N_FEATURES;
+}
+
+/*
+ * The bit without which the feature means nothing: that announces its MSR or its part of leaf 0xD.
+ * EVC_N_FEATURES: none does.
+ */
+static enum evc_feature_id announcer(enum evc_feature_id id)
+{
+	const struct evc_bit *bit = &evc_features[id].bit;
+
+	if (id >= EVC_F_XCR0_X87 && id <= EVC_F_XSS_HIGH)
+		return bit->subleaf && bit->reg == EVC_ECX ? EVC_F_XSAVES : EVC_F_XSAVE;
+	if (id >= EVC_F_XSTATE_SIZE_AVX && id <= EVC_F_XSTATE_OFFSET_LWP)
+		return component(bit->subleaf);
+	for (size_t i = 0; is_msr(id) && i < sizeof(announced) / sizeof(announced[0]); i++)
+		if (evc_features[announced[i].first].bit.leaf <= bit->leaf &&
+		    bit->leaf <= evc_features[announced[i].last].bit.leaf)
+			return announced[i].announcer;
+	return EVC_N_FEATURES;
+}
+
+/* In the order of places, so that what announces is settled before what it announces. */
 void evc_check_settle(struct evc_cpu *cpu)
 {
 	for (unsigned i = 0; i < EVC_N_FEATURES; i++) {
-		enum evc_feature_id id = (enum evc_feature_id)i, by;
+		enum evc_feature_id id = (enum evc_feature_id)i, by = announcer(id);
 
-		if (!is_msr(id) || evc_features[id].rule == EVC_RULE_OWN)
-			continue;
-		by = announcer(id);
-		if (by == EVC_N_FEATURES || evc_cpu_truth(cpu, by) != EVC_ABSENT)
+		if (evc_features[id].rule == EVC_RULE_OWN || by == EVC_N_FEATURES ||
+		    evc_cpu_truth(cpu, by) != EVC_ABSENT)
 			continue;
 		evc_set_add(&cpu->known, id);
 		evc_set_drop(&cpu->has, id);
@@ -85,12 +109,15 @@ void evc_check_asked(struct evc_set *ret_set)
 	for (unsigned id = 0; id < EVC_N_FEATURES; id++)
 		if (is_msr((enum evc_feature_id)id) && announcer((enum evc_feature_id)id) == EVC_N_FEATURES)
 			evc_set_drop(&set, (enum evc_feature_id)id);
+	for (unsigned id = EVC_F_N_C0_SUBSTATES; id <= EVC_F_N_C7_SUBSTATES; id++)
+		evc_set_drop(&set, (enum evc_feature_id)id);
+	evc_set_drop(&set, EVC_F_K1OM); /* KVM shows a guest nothing of its range of leaves */
 	*ret_set = set;
 }
 
 bool evc_check_cares(const struct evc_cpu *guest, enum evc_feature_id id)
 {
-	enum evc_feature_id by = is_msr(id) ? announcer(id) : EVC_N_FEATURES;
+	enum evc_feature_id by = announcer(id);
 
 	return by == EVC_N_FEATURES || evc_cpu_truth(guest, by) != EVC_ABSENT;
 }
@@ -123,7 +150,7 @@ enum evc_verdict evc_check_fits(const struct evc_cpu *guest, const struct evc_cp
 		*ret_misfit = misfit;
 	if (!evc_set_is_empty(&misfit.lacks) || !evc_set_is_empty(&misfit.outside))
 		return EVC_NO;
-	return evc_set_is_empty(&misfit.unsure) ? EVC_YES : EVC_UNKNOWN;
+	return evc_set_is_empty(&misfit.unsure) || evc_cpu_same_kind(guest, host) ? EVC_YES : EVC_UNKNOWN;
 }
 
 /* Does any later version of a mode add it?  Such features came with microcode. */
@@ -256,21 +283,31 @@ static bool is_said(struct evc_set *said, enum evc_feature_id id)
 	return before;
 }
 
+static const char *unsure_detail(bool msr, bool same)
+{
+	if (same)
+		return msr ? "what their MSRs say is taken as equal, since the CPUs are the same"
+		           : "taken as equal, since the CPUs are the same";
+	return msr ? "what their MSRs say" : "";
+}
+
+/* What is not known of either is a doubt, or between equals a warning. */
 static void add_unsure(const struct evc_set *set, const struct evc_check_side *guest,
                        const struct evc_check_side *host, struct evc_findings *findings)
 {
+	bool same = evc_cpu_same_kind(guest->cpu, host->cpu);
 	struct evc_set said = { 0 };
 
 	EVC_SET_FOREACH(id, set)
 	{
 		bool of_guest = evc_cpu_truth(guest->cpu, id) == EVC_UNSURE, msr = is_msr(id);
 		struct evc_finding finding = { .kind = EVC_FINDING_UNSURE,
-			                       .severity = EVC_DOUBT,
+			                       .severity = same ? EVC_WARNING : EVC_DOUBT,
 			                       .cause = EVC_CAUSE_DUMP,
 			                       .feature = msr ? announcer(id) : id,
 			                       .subject = of_guest ? guest->name : host->name,
 			                       .other = of_guest ? host->name : guest->name,
-			                       .detail = msr ? "values of its MSRs" : "" };
+			                       .detail = unsure_detail(msr, same) };
 
 		if (!is_said(&said, id))
 			evc_findings_add(findings, finding);

@@ -14,7 +14,6 @@ struct evc_check_side {
 	const struct evc_cpu *silicon; /* the host's CPUID itself, for the cause; NULL: not known */
 	const char *why;               /* of one that is not readable */
 	uint32_t tsc_khz;              /* 0: not known */
-	uint32_t microcode;            /* 0: not known */
 	/* Why the offer has not what the silicon has; NULL: nobody to ask. */
 	enum evc_cause (*cause)(const struct evc_check_side *side, enum evc_feature_id id);
 	const void *context; /* of cause */
@@ -28,7 +27,7 @@ struct evc_check_options {
 };
 
 /*
- * Make known what follows: features of an MSR that its CPUID bit does not announce are absent.
+ * Make known what follows: features of an MSR or of leaf 0xD that nothing announces are absent.
  * Unknown ones of MSRs that no CPUID bit announces are left unknown; the checks ask for none of
  * those, since KVM emulates such an MSR itself.
  */

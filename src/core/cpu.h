@@ -30,6 +30,7 @@ struct evc_cpu {
 	uint8_t stepping;
 	uint8_t type;
 	uint32_t signature; /* leaf 1 EAX */
+	uint32_t microcode; /* of a host's facts; 0: not known */
 	uint32_t max_basic, max_extended, max_hypervisor;
 };
 
@@ -59,6 +60,9 @@ void evc_cpu_merge(struct evc_cpu *a, const struct evc_cpu *b);
 
 /* Same level: features, values and what is known of them. */
 bool evc_cpu_same_level(const struct evc_cpu *a, const struct evc_cpu *b);
+
+/* Same level, silicon and microcode; a microcode that is not known is like another such. */
+bool evc_cpu_same_kind(const struct evc_cpu *a, const struct evc_cpu *b);
 
 /*
  * Why a guest does not fit a host, as sets: lacks (and), hides (or: a warning the guest was not

@@ -20,6 +20,9 @@
  * sure want meets a sure lack, yes when no perhaps meets a perhaps, else unknown.  Two extra
  * places a field stand for "the guest's value is not known" and "the host's is not".
  *
+ * A host that is not wholly known still fits itself: equal cpus are one class, and between the
+ * same class what is not known is no obstacle.  Those that nothing is unknown of need no class.
+ *
  * The invariant: each verdict is that of evc_check_fits.
  */
 #include "core/matrix.h"
@@ -258,16 +261,52 @@ static uint64_t hash_words(const uint64_t *words, size_t n)
 	return hash;
 }
 
-struct kinds {
-	uint64_t *words; /* of kind k: 4 * n_words from k * 4 * n_words */
-	uint32_t *table; /* open hash of kind + 1 */
+/* Classes of cpus, each with one that stands for it. */
+struct classes {
+	struct evc_set asked;
+	const struct evc_cpu **cpu; /* of class c: cpu[c - 1] */
+	size_t n;
+	uint32_t *table; /* open hash of classes, 0: free */
 	size_t mask;
 };
 
-static uint32_t find_kind(const struct kinds *kinds, const uint64_t *words, size_t n,
-                          struct evc_matrix *matrix, size_t host)
+static uint64_t hash_cpu(const struct evc_cpu *cpu)
 {
-	size_t slot = (size_t)hash_words(words, n) & kinds->mask;
+	return hash_words(cpu->has.word, EVC_SET_WORDS) ^ hash_words(cpu->known.word, EVC_SET_WORDS) * 3 ^
+	       hash_words(cpu->value, EVC_N_SLOTS) * 5 ^ cpu->signature;
+}
+
+/* Of one that nothing asked is unknown of: 0. */
+static uint32_t find_class(struct classes *classes, const struct evc_cpu *cpu)
+{
+	struct evc_set unknown = { 0 };
+	size_t slot;
+
+	if (cpu)
+		unknown = evc_set_minus(&classes->asked, &cpu->known);
+	if (evc_set_is_empty(&unknown))
+		return 0;
+	slot = (size_t)hash_cpu(cpu) & classes->mask;
+	for (; classes->table[slot]; slot = (slot + 1) & classes->mask)
+		if (evc_cpu_same_kind(classes->cpu[classes->table[slot] - 1], cpu))
+			return classes->table[slot];
+	classes->cpu[classes->n++] = cpu;
+	classes->table[slot] = (uint32_t)classes->n;
+	return classes->table[slot];
+}
+
+struct kinds {
+	uint64_t *words; /* of kind k: n_words from k * n_words */
+	size_t n_words;  /* four sets and a word with both classes */
+	uint32_t *table; /* open hash of kind + 1 */
+	size_t mask;
+	struct classes classes;
+};
+
+static uint32_t find_kind(const struct kinds *kinds, const uint64_t *words, struct evc_matrix *matrix,
+                          size_t host)
+{
+	size_t n = kinds->n_words, slot = (size_t)hash_words(words, n) & kinds->mask;
 
 	for (; kinds->table[slot]; slot = (slot + 1) & kinds->mask) {
 		uint32_t kind = kinds->table[slot] - 1;
@@ -295,7 +334,44 @@ static void spread(const struct kinds *kinds, struct evc_arena *arena, struct ev
 	matrix->doubt = sets + 3 * size;
 	for (size_t k = 0; k < matrix->n_kinds; k++)
 		for (size_t s = 0; s < 4; s++)
-			memcpy(sets + s * size + k * n, kinds->words + (4 * k + s) * n, n * sizeof(*sets));
+			memcpy(sets + s * size + k * n, kinds->words + k * kinds->n_words + s * n,
+			       n * sizeof(*sets));
+}
+
+/* Classes of all kinds, out of the last word of each. */
+static void spread_classes(const struct kinds *kinds, struct evc_arena *arena, struct evc_matrix *matrix)
+{
+	uint32_t *both = evc_arena_array(arena, 2 * matrix->n_kinds + 1, sizeof(*both));
+
+	if (!both)
+		return;
+	for (size_t k = 0; k < matrix->n_kinds; k++) {
+		uint64_t word = kinds->words[(k + 1) * kinds->n_words - 1];
+
+		both[k] = (uint32_t)(word >> 32);
+		both[matrix->n_kinds + k] = (uint32_t)word;
+	}
+	matrix->guest_class = both;
+	matrix->host_class = both + matrix->n_kinds;
+}
+
+static int make_kinds(struct kinds *kinds, size_t n, size_t n_words, struct evc_arena *arena,
+                      struct evc_error *err)
+{
+	struct kinds made = { .n_words = 4 * n_words + 1, .mask = 15 };
+
+	while (made.mask < 2 * n)
+		made.mask = 2 * made.mask + 1;
+	made.words = evc_arena_array(arena, n * made.n_words + 1, sizeof(*made.words));
+	made.table = evc_arena_array(arena, made.mask + 1, sizeof(*made.table));
+	made.classes.mask = 2 * made.mask + 1; /* a guest and a host for each */
+	made.classes.table = evc_arena_array(arena, made.classes.mask + 1, sizeof(*made.classes.table));
+	made.classes.cpu = evc_arena_array(arena, 2 * n + 1, sizeof(const struct evc_cpu *));
+	evc_check_asked(&made.classes.asked);
+	if (evc_arena_failed(arena))
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	*kinds = made;
+	return EVC_OK;
 }
 
 int evc_matrix_prepare(const struct evc_cpu *const *guests, const struct evc_cpu *const *hosts, size_t n,
@@ -304,27 +380,31 @@ int evc_matrix_prepare(const struct evc_cpu *const *guests, const struct evc_cpu
 	struct side_list sides = { .guests = guests, .hosts = hosts, .n = n };
 	struct place_list list = { .arena = arena };
 	struct evc_matrix matrix = { .n_hosts = n };
-	struct kinds kinds = { .mask = 15 };
+	struct kinds kinds;
 	uint64_t *words;
+	int status;
 
 	if (n >= UINT32_MAX / 2)
 		return evc_fail(err, EVC_ERR_LIMIT, "a matrix of %zu hosts is too large", n);
 	find_places(&list, &sides);
 	matrix.n_words = (list.n + 2 + 63) / 64;
-	while (kinds.mask < 2 * n)
-		kinds.mask = 2 * kinds.mask + 1;
-	words = evc_arena_array(arena, 4 * matrix.n_words, sizeof(*words));
-	kinds.words = evc_arena_array(arena, n * 4 * matrix.n_words + 1, sizeof(*words));
-	kinds.table = evc_arena_array(arena, kinds.mask + 1, sizeof(*kinds.table));
+	status = make_kinds(&kinds, n, matrix.n_words, arena, err);
+	if (status < 0)
+		return status;
+	words = evc_arena_array(arena, kinds.n_words, sizeof(*words));
 	matrix.kind = evc_arena_array(arena, n + 1, sizeof(*matrix.kind));
 	matrix.first = evc_arena_array(arena, n + 1, sizeof(*matrix.first));
 	if (evc_arena_failed(arena))
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < n; i++) {
+		uint64_t guest_class = find_class(&kinds.classes, guests[i]);
+
 		pack(&list, guests[i], hosts[i], matrix.n_words, words);
-		matrix.kind[i] = find_kind(&kinds, words, 4 * matrix.n_words, &matrix, i);
+		words[kinds.n_words - 1] = guest_class << 32 | find_class(&kinds.classes, hosts[i]);
+		matrix.kind[i] = find_kind(&kinds, words, &matrix, i);
 	}
 	spread(&kinds, arena, &matrix);
+	spread_classes(&kinds, arena, &matrix);
 	if (evc_arena_failed(arena))
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	matrix.row_words = (matrix.n_kinds + 63) / 64;
@@ -354,6 +434,11 @@ static bool clash(const uint64_t *a, const uint64_t *b, size_t n)
 	return false;
 }
 
+static bool same_class(const struct evc_matrix *matrix, size_t row, size_t column)
+{
+	return matrix->guest_class[row] && matrix->guest_class[row] == matrix->host_class[column];
+}
+
 /* Columns first <= column < last of one row; first is a multiple of 64. */
 static void row_block(const struct evc_matrix *matrix, size_t row, size_t first, size_t last,
                       const struct evc_matrix_bits *bits)
@@ -370,7 +455,7 @@ static void row_block(const struct evc_matrix *matrix, size_t row, size_t first,
 
 			if (clash(needs, matrix->lacks + column * n, n))
 				continue;
-			if (clash(may, matrix->doubt + column * n, n))
+			if (clash(may, matrix->doubt + column * n, n) && !same_class(matrix, row, column))
 				unknown |= bit;
 			else
 				yes |= bit;

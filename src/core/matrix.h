@@ -14,15 +14,16 @@
  */
 struct evc_matrix {
 	size_t n_hosts, n_kinds;
-	uint32_t *kind;        /* of each host */
-	uint32_t *first;       /* the first host of each kind */
-	size_t n_words;        /* words of a kind in each of the four arrays below */
-	const uint64_t *needs; /* guest: surely asks for */
-	const uint64_t *may;   /* guest: perhaps asks for */
-	const uint64_t *lacks; /* host: surely has not */
-	const uint64_t *doubt; /* host: not surely has */
-	bool all_known;        /* may is needs and doubt is lacks */
-	size_t row_words;      /* words of one row of the result */
+	uint32_t *kind;              /* of each host */
+	uint32_t *first;             /* the first host of each kind */
+	size_t n_words;              /* words of a kind in each of the four arrays below */
+	const uint64_t *needs;       /* guest: surely asks for */
+	const uint64_t *may;         /* guest: perhaps asks for */
+	const uint64_t *lacks;       /* host: surely has not */
+	const uint64_t *doubt;       /* host: not surely has */
+	const uint32_t *guest_class; /* of each kind; guests and hosts that evc_cpu_same_kind share a class */
+	const uint32_t *host_class;  /* 0: of no class, since nothing is unknown */
+	size_t row_words;            /* words of one row of the result */
 };
 
 /* Two bits a pair: rows of n_kinds bits; neither bit set means no. */

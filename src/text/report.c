@@ -100,6 +100,7 @@ static bool same_sentence(const struct evc_finding *a, const struct evc_finding 
 /* The features of findings[first] and of all later ones that share its sentence: "a, b and c". */
 static void put_features(const struct evc_finding *first, size_t n, struct evc_sink *out)
 {
+	enum { MANY = 8 }; /* what is not known of a short dump; JSON has all */
 	size_t total = 0, done = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -107,6 +108,10 @@ static void put_features(const struct evc_finding *first, size_t n, struct evc_s
 	for (size_t i = 0; i < n; i++) {
 		if (i && !same_sentence(first, &first[i]))
 			continue;
+		if (first->kind == EVC_FINDING_UNSURE && done == MANY && total > MANY + 1) {
+			evc_sink_printf(out, " and %zu more", total - done);
+			return;
+		}
 		if (done)
 			evc_sink_puts(out, done + 1 == total ? " and " : ", ");
 		evc_sink_puts(out,

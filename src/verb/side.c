@@ -37,10 +37,10 @@ int evc_side_make(struct evc_command *command, const struct evc_host *host,
 		return status;
 	evc_cpu_decode_host(host, &offered->silicon);
 	evc_check_settle(&offered->offer.cpu);
+	offered->offer.cpu.microcode = host->facts.microcode;
 	ret_side->cpu = &offered->offer.cpu;
 	ret_side->silicon = &offered->silicon;
 	ret_side->tsc_khz = host->facts.tsc_khz;
-	ret_side->microcode = host->facts.microcode;
 	ret_side->cause = ask_offer;
 	ret_side->context = offered;
 	return EVC_OK;

@@ -129,6 +129,37 @@ static void a_host_takes_its_own_guest_when_all_is_known(void **state)
 		assert_int_equal(evc_matrix_verdict(&matrix, &bits, i, i), EVC_YES);
 }
 
+/* Dumps that do not tell all: the same dump is the same host, another signature or microcode is not. */
+static void a_host_takes_its_own_guest_whatever_is_unknown(void **state)
+{
+	static struct evc_cpu cpus[3 * MOST];
+	const struct evc_cpu *hosts[3 * MOST] = { NULL };
+	struct evc_matrix matrix;
+	struct evc_matrix_bits bits;
+	size_t n = n_machines, n_unsure = 0;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		cpus[i] = cpus[n + i] = cpus[2 * n + i] = machines[i];
+		cpus[n + i].microcode = 1;
+		cpus[2 * n + i].signature++;
+	}
+	for (size_t i = 0; i < 3 * n; i++)
+		hosts[i] = &cpus[i];
+	run(hosts, hosts, 3 * n, &matrix, &bits);
+	for (size_t i = 0; i < 3 * n; i++) {
+		assert_int_equal(evc_matrix_verdict(&matrix, &bits, i, i),
+		                 cpus[i].identified ? EVC_YES : evc_check_fits(hosts[i], hosts[i], NULL));
+		for (size_t other = i % n; other < 3 * n; other += n) {
+			enum evc_verdict want = evc_check_fits(hosts[i], hosts[other], NULL);
+
+			assert_int_equal(evc_matrix_verdict(&matrix, &bits, i, other), want);
+			n_unsure += want == EVC_UNKNOWN;
+		}
+	}
+	assert_true(n_unsure);
+}
+
 static void an_unreadable_host_is_unknown_to_all(void **state)
 {
 	const struct evc_cpu *hosts[] = { &machines[0], NULL, &machines[1] };
@@ -184,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_the_check_of_each_pair),
 		cmocka_unit_test(a_host_takes_its_own_guest_when_all_is_known),
+		cmocka_unit_test(a_host_takes_its_own_guest_whatever_is_unknown),
 		cmocka_unit_test(an_unreadable_host_is_unknown_to_all),
 		cmocka_unit_test(equal_hosts_are_one_kind_and_one_pool),
 		cmocka_unit_test(no_hosts_are_no_matrix),

@@ -47,6 +47,8 @@ ROWS = [
      "features.txt:6: not a feature: BIT[:BIT] NAME RULE VENDORS TITLE [  @SOURCE]"),
     ("an upper-case name", "features.txt", "10  X  and  any  X\n",
      "features.txt:6: X is not a name: lower case letters, digits, hyphens"),
+    ("a bit that must be the same", "features.txt", "10  x  same  any  X\n",
+     "features.txt:6: \"same\" is for fields: zero is a value that asks for nothing"),
     ("a bit outside its register", "features.txt", "32  x  and  any  X\n",
      "features.txt:6: bits 32:32 are not in a register of 32 bits"),
     ("a doubled source", "sources.txt", "book  Again\n", "sources.txt:2: source book is already there (line 1)"),
