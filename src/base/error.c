@@ -18,7 +18,7 @@ __attribute__((format(printf, 5, 0))) static void fill(struct evc_error *err, en
 	vsnprintf(err->text, sizeof(err->text), format, args);
 }
 
-int evc_fail(struct evc_error *err, enum evc_code code, const char *format, ...)
+int(evc_fail)(struct evc_error *err, enum evc_code code, const char *format, ...)
 {
 	va_list args;
 
@@ -28,8 +28,8 @@ int evc_fail(struct evc_error *err, enum evc_code code, const char *format, ...)
 	return code;
 }
 
-int evc_fail_at(struct evc_error *err, enum evc_code code, unsigned line, unsigned column, const char *format,
-                ...)
+int(evc_fail_at)(struct evc_error *err, enum evc_code code, unsigned line, unsigned column,
+                 const char *format, ...)
 {
 	va_list args;
 

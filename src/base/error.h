@@ -22,6 +22,11 @@ int evc_fail(struct evc_error *err, enum evc_code code, const char *format, ...)
 int evc_fail_at(struct evc_error *err, enum evc_code code, unsigned line, unsigned column, const char *format,
                 ...) __attribute__((format(printf, 5, 6)));
 
+/* The same functions with a value that analysers can see: the code itself, never EVC_OK. */
+#define evc_fail(err, code, ...) (evc_fail(err, code, __VA_ARGS__), (int)(code))
+#define evc_fail_at(err, code, line, column, ...)                                                            \
+	(evc_fail_at(err, code, line, column, __VA_ARGS__), (int)(code))
+
 /* Name the file or host an error is about, once, by whoever knows it. */
 void evc_error_set_origin(struct evc_error *err, const char *origin);
 

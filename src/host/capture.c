@@ -175,8 +175,8 @@ static void say_cpus(struct capture *capture)
 {
 	if (capture->n_missed) {
 		capture->host.reading = EVC_PARTIAL;
-		evc_fail(&capture->host.error, EVC_ERR_IO, "%u logical CPUs may not be used by this process",
-		         capture->n_missed);
+		(void)evc_fail(&capture->host.error, EVC_ERR_IO,
+		               "%u logical CPUs may not be used by this process", capture->n_missed);
 		say(capture, EVC_DOUBT,
 		    evc_arena_printf(capture->arena,
 		                     "%u logical CPUs may not be used by this process and were not seen",

@@ -239,8 +239,8 @@ enum evc_verdict evc_kvm_trusted(struct evc_arena *arena, struct evc_set *ret_ov
                                  struct evc_error *err)
 {
 	enum evc_verdict verdict = EVC_UNKNOWN;
-	struct guest guest;
-	int fd;
+	struct guest guest = { .vm = -1, .vcpu = -1 };
+	int fd = -1;
 
 	*ret_overridden = (struct evc_set){ 0 };
 	if (open_kvm(&fd, err) < 0)
@@ -255,7 +255,7 @@ enum evc_verdict evc_kvm_trusted(struct evc_arena *arena, struct evc_set *ret_ov
 
 static void read_guest(int fd, struct evc_arena *arena, struct evc_kvm *kvm)
 {
-	struct guest guest;
+	struct guest guest = { .vm = -1, .vcpu = -1 };
 	int khz;
 
 	kvm->trusted = EVC_UNKNOWN;
@@ -271,7 +271,7 @@ int evc_kvm_read(struct evc_arena *arena, struct evc_kvm *ret_kvm, struct evc_er
 {
 	struct evc_kvm kvm = { 0 };
 	struct kvm_cpuid2 *emulated;
-	int fd, status = open_kvm(&fd, err);
+	int fd = -1, status = open_kvm(&fd, err);
 
 	if (status < 0)
 		return status;

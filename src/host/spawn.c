@@ -38,8 +38,7 @@ static int start(const char *const argv[], int output, pid_t *ret_pid)
 	if (!error)
 		error = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	if (!error)
-		error = posix_spawnp(ret_pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv,
-		                     environ);
+		error = posix_spawnp(ret_pid, argv[0], &actions, NULL, (char *const *)argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
 }

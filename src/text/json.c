@@ -334,7 +334,7 @@ static int read_host(struct reader *reader, json_t *root, struct evc_host *host)
 		                       &host->kvm_emulated);
 	if (status == EVC_OK && partial) {
 		host->reading = EVC_PARTIAL;
-		evc_fail(&host->error, EVC_ERR_INPUT, "%s", partial);
+		(void)evc_fail(&host->error, EVC_ERR_INPUT, "%s", partial);
 	}
 	return status;
 }

@@ -191,7 +191,7 @@ static int read_number(struct lines *lines, const char *word, struct evc_span li
 
 static int read_tier(struct lines *lines, const char *word, struct evc_span line, unsigned number)
 {
-	struct evc_mode_number tier;
+	struct evc_mode_number tier = { 0 };
 	int status = give(lines, TIER, word, number);
 
 	if (!status)

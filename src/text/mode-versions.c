@@ -31,7 +31,7 @@ int evc_mode_order_versions(struct evc_modes_reader *reader, struct evc_mode *mo
 		int order = !mine ? 1 : !theirs ? -1 : strcmp(mine->since, theirs->since);
 		struct evc_mode_version version = { .since = "", .why = "", .source = "" };
 
-		if (order >= 0) {
+		if (theirs && order >= 0) {
 			version = *theirs;
 			version.adds = evc_set_minus(&theirs->adds, drops);
 			version.adds = evc_set_minus(&version.adds, &features);
@@ -39,7 +39,7 @@ int evc_mode_order_versions(struct evc_modes_reader *reader, struct evc_mode *mo
 			if (order && evc_set_is_empty(&version.adds))
 				continue;
 		}
-		if (order <= 0) {
+		if (mine && order <= 0) {
 			version.since = mine->since;
 			version.why = mine->why;
 			version.provenance = mine->claim.provenance;

@@ -98,7 +98,7 @@ const char *evc_modes_string(struct evc_modes_reader *reader, struct evc_span sp
 
 static bool same_text(struct evc_span a, struct evc_span b)
 {
-	return a.length == b.length && !memcmp(a.text, b.text, a.length);
+	return a.length == b.length && (!a.length || !memcmp(a.text, b.text, a.length));
 }
 
 static bool is_key(struct evc_span key)

@@ -164,6 +164,6 @@ json_t *evc_json_load(struct evc_json_place *place, size_t *ret_length)
 		line += (unsigned)error.line - 1;
 	else
 		column += place->column - 1;
-	evc_fail_at(place->err, EVC_ERR_INPUT, line, column, "expected JSON: %s", error.text);
+	(void)evc_fail_at(place->err, EVC_ERR_INPUT, line, column, "expected JSON: %s", error.text);
 	return NULL;
 }

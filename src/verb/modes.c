@@ -197,7 +197,7 @@ static void print_mode(struct evc_command *command, const struct evc_modes *mode
 		drops = evc_set_minus(&evc_mode_version(mode->from, mode->from_version)->features,
 		                      &first->features);
 	}
-	if (!evc_set_is_empty(&drops)) {
+	if (mode->from && !evc_set_is_empty(&drops)) {
 		evc_sink_printf(command->out, "\ndrops of %s:\n", mode->from->key);
 		evc_report_set(&drops, 2, command->out);
 	}
