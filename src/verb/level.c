@@ -141,7 +141,10 @@ static enum part part_of(const struct evc_finding *finding)
 		return REASONS;
 	if (finding->kind == EVC_FINDING_HOLDS_DOWN || finding->kind == EVC_FINDING_GAIN)
 		return HOLDING;
-	return finding->severity == EVC_NOTE && finding->kind != EVC_FINDING_DROPPED ? HOLDING : REMARKS;
+	return finding->severity == EVC_NOTE && finding->kind != EVC_FINDING_DROPPED &&
+	                       finding->kind != EVC_FINDING_NOTE
+	               ? HOLDING
+	               : REMARKS;
 }
 
 static void put_part(const struct answer *answer, enum part part, const char *heading, struct evc_sink *out)
