@@ -25,6 +25,25 @@ const char *evc_diff_group_name(enum evc_diff_group group)
 	return names[group];
 }
 
+const struct evc_mode *evc_diff_step(const struct evc_modes *modes, unsigned vendors, enum evc_feature_id id,
+                                     unsigned *ret_version)
+{
+	for (size_t m = 0; m < modes->n; m++) {
+		const struct evc_mode *mode = modes->items[m];
+
+		/* Modes for any vendor (x86-64-v2) are no step of a generation. */
+		if (!(mode->vendors & vendors) || !strcmp(mode->vendor, "any"))
+			continue;
+		for (size_t v = 0; v < mode->n_versions; v++) {
+			if (!evc_set_has(&mode->versions[v].features, id))
+				continue;
+			*ret_version = mode->versions[v].number;
+			return mode;
+		}
+	}
+	return NULL;
+}
+
 static bool starts(enum evc_feature_id id, const char *prefix)
 {
 	return !strncmp(evc_features[id].name, prefix, strlen(prefix));
@@ -67,11 +86,26 @@ enum evc_diff_group evc_diff_group_of(enum evc_feature_id id, const struct evc_m
 		return EVC_DIFF_HYPERVISOR;
 	if (evc_features[id].rule == EVC_RULE_OWN || evc_features[id].rule == EVC_RULE_CALC)
 		return EVC_DIFF_IDLE;
+	/* Hints of MWAIT: core/check.c. */
+	if (id >= EVC_F_N_C0_SUBSTATES && id <= EVC_F_N_C7_SUBSTATES)
+		return EVC_DIFF_IDLE;
 	if (is_virtualisation(id))
 		return EVC_DIFF_VIRTUALISATION;
 	if (starts(id, "xstate-"))
 		return EVC_DIFF_STATE;
 	return is_security(id, modes) ? EVC_DIFF_SECURITY : EVC_DIFF_FEATURES;
+}
+
+static bool is_vendor_name(enum evc_feature_id id)
+{
+	static const enum evc_feature_id names[] = { EVC_F_CPU_VENDORID_0, EVC_F_CPU_VENDORID_1,
+		                                     EVC_F_CPU_VENDORID_2, EVC_F_E_VENDORID_0,
+		                                     EVC_F_E_VENDORID_1,   EVC_F_E_VENDORID_2 };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i] == id)
+			return true;
+	return false;
 }
 
 static void compare(const struct evc_cpu *a, const struct evc_cpu *b, enum evc_feature_id id,
@@ -113,12 +147,13 @@ void evc_diff_make(const struct evc_cpu *a, const struct evc_cpu *b, const struc
 		enum evc_feature_id id = (enum evc_feature_id)i;
 
 		/* The vendor's name is identity, said as a word. */
-		if (id == EVC_F_CPU_VENDORID_0 || id == EVC_F_CPU_VENDORID_1 || id == EVC_F_CPU_VENDORID_2)
+		if (is_vendor_name(id))
 			continue;
 		compare(a, b, id, &diff.parts[evc_diff_group_of(id, modes)]);
 	}
 	diff.identity = strcmp(a->vendor_id, b->vendor_id) || a->signature != b->signature ||
-	                strcmp(a->brand, b->brand);
+	                strcmp(a->brand, b->brand) || a->max_basic != b->max_basic ||
+	                a->max_extended != b->max_extended;
 	diff.same = !strcmp(a->vendor_id, b->vendor_id) && a->signature == b->signature &&
 	            a->identified == b->identified;
 	for (int group = 0; group < EVC_N_DIFF_GROUPS; group++)

@@ -26,13 +26,17 @@ struct evc_diff_part {
 
 struct evc_diff {
 	struct evc_diff_part parts[EVC_N_DIFF_GROUPS];
-	bool identity; /* vendor, signature or brand differ */
+	bool identity; /* vendor, signature, brand or highest leaves differ */
 	bool same;     /* nothing differs that matters; brand and idle differences do not */
 };
 
 /* modes (may be NULL) tell which features came as security bits. */
 void evc_diff_make(const struct evc_cpu *a, const struct evc_cpu *b, const struct evc_modes *modes,
                    struct evc_diff *ret_diff);
+
+/* The first mode, in their order, of one of the vendors and with the feature, and its first such version. */
+const struct evc_mode *evc_diff_step(const struct evc_modes *modes, unsigned vendors, enum evc_feature_id id,
+                                     unsigned *ret_version);
 
 /* "security" */
 const char *evc_diff_group_name(enum evc_diff_group group);
