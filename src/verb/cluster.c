@@ -21,12 +21,16 @@ struct work {
 
 static void take_kinds(struct evc_kinds *all, const struct evc_kinds *more, struct evc_arena *arena)
 {
-	struct evc_kind *items = evc_arena_array(arena, all->n + more->n, sizeof(*items));
+	struct evc_kind *items;
 
+	if (!all->n) {
+		*all = *more;
+		return;
+	}
+	items = evc_arena_array(arena, all->n + more->n, sizeof(*items));
 	if (!items)
 		return;
-	if (all->n)
-		memcpy(items, all->items, all->n * sizeof(*items));
+	memcpy(items, all->items, all->n * sizeof(*items));
 	if (more->n)
 		memcpy(items + all->n, more->items, more->n * sizeof(*items));
 	all->items = items;
@@ -88,9 +92,9 @@ static bool alike(const struct evc_check_side *a, const struct evc_check_side *b
 	       !strcmp(a->silicon->vendor_id, b->silicon->vendor_id);
 }
 
-static void put_kind(struct work *work, const struct evc_kind *kind, const struct evc_level_kind *level)
+static void put_kind(struct work *work, struct evc_kind *kind, const struct evc_level_kind *level)
 {
-	work->made.hosts[work->made.n] = *kind;
+	work->made.hosts[work->made.n] = kind;
 	work->made.kinds[work->made.n++] = *level;
 }
 
@@ -103,7 +107,7 @@ static void join_kind(struct evc_kind *into, struct evc_level_kind *level, const
 }
 
 /* To the kinds, or to the one that it is like. */
-static void fold_kind(struct work *work, const struct evc_kind *kind, const struct evc_level_kind *level)
+static void fold_kind(struct work *work, struct evc_kind *kind, const struct evc_level_kind *level)
 {
 	size_t at = hash_of(level->cpu) & (work->n_buckets - 1);
 
@@ -111,7 +115,7 @@ static void fold_kind(struct work *work, const struct evc_kind *kind, const stru
 		size_t i = work->buckets[at] - 1;
 
 		if (alike(work->made.kinds[i].side, level->side)) {
-			join_kind(&work->made.hosts[i], &work->made.kinds[i], kind);
+			join_kind(work->made.hosts[i], &work->made.kinds[i], kind);
 			return;
 		}
 		at = (at + 1) & (work->n_buckets - 1);
@@ -123,7 +127,7 @@ static void fold_kind(struct work *work, const struct evc_kind *kind, const stru
 static int make_kind(struct work *work, size_t i, struct evc_error *err)
 {
 	struct evc_arena *arena = work->command->arena;
-	const struct evc_kind *kind = &work->read.items[i];
+	struct evc_kind *kind = &work->read.items[i];
 	struct evc_level_kind level = { .name = kind->host.name, .n_hosts = kind->n_hosts };
 	struct evc_findings sayings = { .arena = arena };
 	char text[512];

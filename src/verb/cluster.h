@@ -10,7 +10,7 @@
 #include "verb/verb.h"
 
 struct evc_cluster_hosts {
-	struct evc_kind *hosts;       /* the first of each kind, how many, names of the first ones */
+	struct evc_kind **hosts;      /* the first of each kind, how many, names of the first ones */
 	struct evc_level_kind *kinds; /* the same, for evc_level_make */
 	size_t n;
 	size_t n_hosts;

@@ -89,7 +89,7 @@ static void put_headline(const struct answer *answer, struct evc_sink *out)
 static void put_host(const struct answer *answer, size_t i, struct evc_sink *out)
 {
 	const struct evc_level_part *part = &answer->level.parts[i];
-	const struct evc_kind *kind = &answer->cluster.hosts[i];
+	const struct evc_kind *kind = answer->cluster.hosts[i];
 
 	evc_sink_printf(out, "  %s", answer->cluster.kinds[i].name);
 	if (kind->n_hosts > 1)
@@ -191,8 +191,8 @@ static json_t *host_json(const struct answer *answer, size_t i)
 	const struct evc_level_kind *kind = &answer->cluster.kinds[i];
 	json_t *names = json_array();
 
-	for (size_t n = 0; n < answer->cluster.hosts[i].n_names; n++)
-		json_array_append_new(names, json_string(answer->cluster.hosts[i].names[n]));
+	for (size_t n = 0; n < answer->cluster.hosts[i]->n_names; n++)
+		json_array_append_new(names, json_string(answer->cluster.hosts[i]->names[n]));
 	return json_pack("{s:s, s:I, s:o, s:b, s:o, s:i, s:b, s:o, s:o}", "name", kind->name, "n_hosts",
 	                 (json_int_t)kind->n_hosts, "names", names, "readable", kind->cpu != NULL, "best",
 	                 mode_json(part->best), "version", (int)part->version, "holds_down",
