@@ -21,7 +21,7 @@ static char *file_text(const char *path, struct evc_arena *arena, size_t *ret_le
 	return text;
 }
 
-bool machine_read(const char *name, struct evc_arena *arena, struct evc_cpu *ret_cpu)
+bool corpus_host(const char *name, struct evc_arena *arena, struct evc_host *ret_host)
 {
 	struct evc_hosts hosts = { 0 };
 	struct evc_error err;
@@ -29,11 +29,23 @@ bool machine_read(const char *name, struct evc_arena *arena, struct evc_cpu *ret
 	size_t length;
 	char *text;
 
-	snprintf(path, sizeof(path), "%s/corpus/machines/%s.json", getenv("EVC_SOURCE"), name);
+	snprintf(path, sizeof(path), "%s/corpus/%s.json", getenv("EVC_SOURCE"), name);
 	text = file_text(path, arena, &length);
 	if (!length || evc_hosts_read((struct evc_span){ text, length }, name, arena, &hosts, &err) < 0)
 		return false;
-	evc_cpu_decode_host(&hosts.items[0], ret_cpu);
+	*ret_host = hosts.items[0];
+	return true;
+}
+
+bool machine_read(const char *name, struct evc_arena *arena, struct evc_cpu *ret_cpu)
+{
+	struct evc_host host;
+	char path[256];
+
+	snprintf(path, sizeof(path), "machines/%s", name);
+	if (!corpus_host(path, arena, &host))
+		return false;
+	evc_cpu_decode_host(&host, ret_cpu);
 	evc_set_drop(&ret_cpu->has, EVC_F_VMX);
 	evc_set_drop(&ret_cpu->has, EVC_F_SVM);
 	evc_check_settle(ret_cpu);

@@ -9,6 +9,9 @@
 
 #include <stddef.h>
 
+/* A host as it stands in the corpus, "story/kabylake"; false when there is none. */
+bool corpus_host(const char *name, struct evc_arena *arena, struct evc_host *ret_host);
+
 /* Decoded and settled, without virtualisation, as a plain guest is given it; false when there is none. */
 bool machine_read(const char *name, struct evc_arena *arena, struct evc_cpu *ret_cpu);
 
