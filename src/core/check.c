@@ -10,8 +10,9 @@
  *  - what an MSR says that no CPUID bit announces.  A guest cannot rely on it and KVM emulates it.
  *  - sleep states of MWAIT: a hint that the CPU does not know means a lighter sleep.
  *
- * What is not known of guest and host alike is equal when all that is known is, signature and
- * microcode too: the same dump fits itself.  The findings name what was taken as equal.
+ * Cpus that are the same in all that is known, signature and microcode too, are taken as the same in
+ * what is not known: the same dump fits itself, and a guest fits each host of the kind that it was
+ * started on.  The findings name what was taken as the same.
  *
  * A running guest keeps the vCPU it was started with, so everything here is about that; what it
  * would be given if it were made anew at the destination is told as notes.  OS-dependent bits,
@@ -150,7 +151,30 @@ enum evc_verdict evc_check_fits(const struct evc_cpu *guest, const struct evc_cp
 		*ret_misfit = misfit;
 	if (!evc_set_is_empty(&misfit.lacks) || !evc_set_is_empty(&misfit.outside))
 		return EVC_NO;
-	return evc_set_is_empty(&misfit.unsure) || evc_cpu_same_kind(guest, host) ? EVC_YES : EVC_UNKNOWN;
+	return evc_set_is_empty(&misfit.unsure) ? EVC_YES : EVC_UNKNOWN;
+}
+
+bool evc_check_same_kind(const struct evc_set *asked, const struct evc_cpu *a, const struct evc_cpu *b)
+{
+	struct evc_set has[2] = { evc_set_and(&a->has, asked), evc_set_and(&b->has, asked) },
+		       known[2] = { evc_set_and(&a->known, asked), evc_set_and(&b->known, asked) };
+
+	return a->identified && b->identified && a->signature == b->signature &&
+	       a->microcode == b->microcode && !strcmp(a->vendor_id, b->vendor_id) &&
+	       evc_set_equals(&has[0], &has[1]) && evc_set_equals(&known[0], &known[1]) &&
+	       !memcmp(a->value, b->value, sizeof(a->value));
+}
+
+enum evc_verdict evc_check_fits_from(const struct evc_cpu *guest, const struct evc_cpu *from,
+                                     const struct evc_cpu *host, struct evc_misfit *ret_misfit)
+{
+	enum evc_verdict verdict = evc_check_fits(guest, host, ret_misfit);
+	struct evc_set asked;
+
+	if (verdict != EVC_UNKNOWN)
+		return verdict;
+	evc_check_asked(&asked);
+	return evc_check_same_kind(&asked, from ? from : guest, host) ? EVC_YES : EVC_UNKNOWN;
 }
 
 /* Does any later version of a mode add it?  Such features came with microcode. */
@@ -292,10 +316,9 @@ static const char *unsure_detail(bool msr, bool same)
 }
 
 /* What is not known of either is a doubt, or between equals a warning. */
-static void add_unsure(const struct evc_set *set, const struct evc_check_side *guest,
+static void add_unsure(const struct evc_set *set, bool same, const struct evc_check_side *guest,
                        const struct evc_check_side *host, struct evc_findings *findings)
 {
-	bool same = evc_cpu_same_kind(guest->cpu, host->cpu);
 	struct evc_set said = { 0 };
 
 	EVC_SET_FOREACH(id, set)
@@ -470,11 +493,13 @@ enum evc_verdict evc_check_move(const struct evc_check_side *guest, const struct
 			                     .subject = host->name,
 			                     .other = guest->name };
 
-		evc_check_fits(guest->cpu, host->cpu, &misfit);
+		const struct evc_cpu *from = options && options->from ? options->from->cpu : NULL;
+		bool same = evc_check_fits_from(guest->cpu, from, host->cpu, &misfit) == EVC_YES;
+
 		check_vendor(guest, host, &misfit.outside, &own);
 		add_set(&misfit.lacks, lacks, host, guest, options, &own);
 		add_outside(&misfit.outside, guest, host, &own);
-		add_unsure(&misfit.unsure, guest, host, &own);
+		add_unsure(&misfit.unsure, same, guest, host, &own);
 		add_set(&misfit.hides, hides, host, guest, options, &own);
 		check_clock(guest, host, &own);
 		check_nested(guest, &own);

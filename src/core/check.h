@@ -37,6 +37,16 @@ void evc_check_settle(struct evc_cpu *cpu);
 enum evc_verdict evc_check_fits(const struct evc_cpu *guest, const struct evc_cpu *host,
                                 struct evc_misfit *ret_misfit);
 
+/*
+ * The same of a guest that was started on from (NULL: on a host that is like it).  What is not
+ * known of it is no obstacle on a host of from's kind.
+ */
+enum evc_verdict evc_check_fits_from(const struct evc_cpu *guest, const struct evc_cpu *from,
+                                     const struct evc_cpu *host, struct evc_misfit *ret_misfit);
+
+/* Same vendor, signature and microcode, and in what is asked the same is known and the same is not. */
+bool evc_check_same_kind(const struct evc_set *asked, const struct evc_cpu *a, const struct evc_cpu *b);
+
 /* False for what is in an MSR that the guest is known not to have. */
 bool evc_check_cares(const struct evc_cpu *guest, enum evc_feature_id id);
 

@@ -351,12 +351,6 @@ bool evc_cpu_same_level(const struct evc_cpu *a, const struct evc_cpu *b)
 	       a->vendor == b->vendor && a->max_basic == b->max_basic && a->max_extended == b->max_extended;
 }
 
-bool evc_cpu_same_kind(const struct evc_cpu *a, const struct evc_cpu *b)
-{
-	return evc_cpu_same_level(a, b) && a->identified && b->identified && a->signature == b->signature &&
-	       !strcmp(a->vendor_id, b->vendor_id) && a->microcode == b->microcode;
-}
-
 /* Does the guest's value of a field fit the host's? */
 static bool value_fits(enum evc_rule rule, uint64_t guest, uint64_t host)
 {

@@ -61,9 +61,6 @@ void evc_cpu_merge(struct evc_cpu *a, const struct evc_cpu *b);
 /* Same level: features, values and what is known of them. */
 bool evc_cpu_same_level(const struct evc_cpu *a, const struct evc_cpu *b);
 
-/* Same level, silicon and microcode; a microcode that is not known is like another such. */
-bool evc_cpu_same_kind(const struct evc_cpu *a, const struct evc_cpu *b);
-
 /*
  * Why a guest does not fit a host, as sets: lacks (and), hides (or: a warning the guest was not
  * given), outside (min, max, same), unsure (a side is unknown).  All empty: it fits.

@@ -20,10 +20,10 @@
  * sure want meets a sure lack, yes when no perhaps meets a perhaps, else unknown.  Two extra
  * places a field stand for "the guest's value is not known" and "the host's is not".
  *
- * A host that is not wholly known still fits itself: equal cpus are one class, and between the
- * same class what is not known is no obstacle.  Those that nothing is unknown of need no class.
+ * A guest of a host that is not wholly known still fits that host: hosts of the same kind are one
+ * class, and within a class what is not known is no obstacle.
  *
- * The invariant: each verdict is that of evc_check_fits.
+ * The invariant: each verdict is that of evc_check_fits_from.
  */
 #include "core/matrix.h"
 
@@ -270,25 +270,24 @@ struct classes {
 	size_t mask;
 };
 
-static uint64_t hash_cpu(const struct evc_cpu *cpu)
+/* Of what evc_check_same_kind compares. */
+static uint64_t hash_cpu(const struct evc_set *asked, const struct evc_cpu *cpu)
 {
-	return hash_words(cpu->has.word, EVC_SET_WORDS) ^ hash_words(cpu->known.word, EVC_SET_WORDS) * 3 ^
+	struct evc_set has = evc_set_and(&cpu->has, asked), known = evc_set_and(&cpu->known, asked);
+
+	return hash_words(has.word, EVC_SET_WORDS) ^ hash_words(known.word, EVC_SET_WORDS) * 3 ^
 	       hash_words(cpu->value, EVC_N_SLOTS) * 5 ^ cpu->signature;
 }
 
-/* Of one that nothing asked is unknown of: 0. */
 static uint32_t find_class(struct classes *classes, const struct evc_cpu *cpu)
 {
-	struct evc_set unknown = { 0 };
 	size_t slot;
 
-	if (cpu)
-		unknown = evc_set_minus(&classes->asked, &cpu->known);
-	if (evc_set_is_empty(&unknown))
+	if (!cpu || !cpu->identified)
 		return 0;
-	slot = (size_t)hash_cpu(cpu) & classes->mask;
+	slot = (size_t)hash_cpu(&classes->asked, cpu) & classes->mask;
 	for (; classes->table[slot]; slot = (slot + 1) & classes->mask)
-		if (evc_cpu_same_kind(classes->cpu[classes->table[slot] - 1], cpu))
+		if (evc_check_same_kind(&classes->asked, classes->cpu[classes->table[slot] - 1], cpu))
 			return classes->table[slot];
 	classes->cpu[classes->n++] = cpu;
 	classes->table[slot] = (uint32_t)classes->n;
@@ -364,9 +363,9 @@ static int make_kinds(struct kinds *kinds, size_t n, size_t n_words, struct evc_
 		made.mask = 2 * made.mask + 1;
 	made.words = evc_arena_array(arena, n * made.n_words + 1, sizeof(*made.words));
 	made.table = evc_arena_array(arena, made.mask + 1, sizeof(*made.table));
-	made.classes.mask = 2 * made.mask + 1; /* a guest and a host for each */
+	made.classes.mask = made.mask;
 	made.classes.table = evc_arena_array(arena, made.classes.mask + 1, sizeof(*made.classes.table));
-	made.classes.cpu = evc_arena_array(arena, 2 * n + 1, sizeof(const struct evc_cpu *));
+	made.classes.cpu = evc_arena_array(arena, n + 1, sizeof(const struct evc_cpu *));
 	evc_check_asked(&made.classes.asked);
 	if (evc_arena_failed(arena))
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
@@ -397,10 +396,10 @@ int evc_matrix_prepare(const struct evc_cpu *const *guests, const struct evc_cpu
 	if (evc_arena_failed(arena))
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		uint64_t guest_class = find_class(&kinds.classes, guests[i]);
+		uint64_t class = find_class(&kinds.classes, hosts[i]);
 
 		pack(&list, guests[i], hosts[i], matrix.n_words, words);
-		words[kinds.n_words - 1] = guest_class << 32 | find_class(&kinds.classes, hosts[i]);
+		words[kinds.n_words - 1] = (guests[i] ? class : 0) << 32 | class;
 		matrix.kind[i] = find_kind(&kinds, words, &matrix, i);
 	}
 	spread(&kinds, arena, &matrix);

@@ -21,8 +21,8 @@ struct evc_matrix {
 	const uint64_t *may;         /* guest: perhaps asks for */
 	const uint64_t *lacks;       /* host: surely has not */
 	const uint64_t *doubt;       /* host: not surely has */
-	const uint32_t *guest_class; /* of each kind; guests and hosts that evc_cpu_same_kind share a class */
-	const uint32_t *host_class;  /* 0: of no class, since nothing is unknown */
+	const uint32_t *guest_class; /* of each kind: the class of the host that its guest started on */
+	const uint32_t *host_class;  /* hosts of evc_check_same_kind share a class; 0: not readable */
 	size_t row_words;            /* words of one row of the result */
 };
 

@@ -15,9 +15,11 @@ static const struct {
 	[EVC_UNKNOWN] = { .letter = '?', .word = "unknown", .style = "u" },
 };
 
-static enum evc_verdict at(const struct evc_matrix_view *view, size_t from, size_t to)
+enum evc_verdict evc_matrix_view_at(const struct evc_matrix_view *view, size_t from, size_t to)
 {
-	return evc_matrix_verdict(view->matrix, view->bits, from, to);
+	enum evc_verdict verdict = evc_matrix_verdict(view->matrix, view->bits, from, to);
+
+	return view->starts ? evc_verdict_worse(verdict, view->starts[from]) : verdict;
 }
 
 void evc_matrix_grid(const struct evc_matrix_view *view, struct evc_sink *out)
@@ -33,7 +35,7 @@ void evc_matrix_grid(const struct evc_matrix_view *view, struct evc_sink *out)
 	for (size_t from = 0; from < n; from++) {
 		evc_sink_printf(out, " %2zu ", from + 1);
 		for (size_t to = 0; to < n; to++)
-			evc_sink_printf(out, "  %c", looks[at(view, from, to)].letter);
+			evc_sink_printf(out, "  %c", looks[evc_matrix_view_at(view, from, to)].letter);
 		evc_sink_printf(out, "  %s\n", view->names[from]);
 	}
 }
@@ -46,7 +48,8 @@ static void count_pairs(const struct evc_matrix_view *view, const uint64_t *host
 
 	for (size_t a = 0; a < matrix->n_kinds; a++)
 		for (size_t b = 0; b < matrix->n_kinds; b++)
-			counts[at(view, matrix->first[a], matrix->first[b])] += hosts_of[a] * hosts_of[b];
+			counts[evc_matrix_view_at(view, matrix->first[a], matrix->first[b])] +=
+				hosts_of[a] * hosts_of[b];
 }
 
 void evc_matrix_summary(const struct evc_matrix_view *view, struct evc_arena *arena, struct evc_sink *out)
@@ -107,7 +110,7 @@ void evc_matrix_csv(const struct evc_matrix_view *view, struct evc_sink *out)
 	for (size_t from = 0; from < n; from++) {
 		put_csv(view->names[from], out);
 		for (size_t to = 0; to < n; to++)
-			evc_sink_printf(out, ",%s", looks[at(view, from, to)].word);
+			evc_sink_printf(out, ",%s", looks[evc_matrix_view_at(view, from, to)].word);
 		evc_sink_puts(out, "\r\n");
 	}
 }
@@ -146,14 +149,20 @@ static void put_first(const char *what, const struct evc_set *set, struct evc_si
 		evc_sink_printf(out, " and %d more", total - SHOWN);
 }
 
-/* Why, for the title of a cell. */
+/* Why, for the title of a cell: what the host lacks, or the one that the guest cannot even start on. */
 static void put_reason(const struct evc_matrix_view *view, size_t from, size_t to, struct evc_sink *out)
 {
+	enum evc_verdict starts = view->starts ? view->starts[from] : EVC_YES;
 	struct evc_misfit misfit;
 
 	if (!view->guests[from] || !view->hosts[to]) {
 		evc_sink_puts(out, "; could not be read");
 		return;
+	}
+	if (starts != EVC_YES) {
+		evc_sink_printf(out, "; a guest at this mode %s start there",
+		                starts == EVC_NO ? "cannot" : "perhaps cannot");
+		to = from;
 	}
 	evc_check_fits(view->guests[from], view->hosts[to], &misfit);
 	put_first("lacks", &misfit.lacks, out);
@@ -176,7 +185,7 @@ static void html_row(const struct evc_matrix_view *view, size_t from, struct evc
 	put_html(view->names[from], out);
 	evc_sink_puts(out, "</th>");
 	for (size_t to = 0; to < view->matrix->n_hosts; to++) {
-		enum evc_verdict verdict = at(view, from, to);
+		enum evc_verdict verdict = evc_matrix_view_at(view, from, to);
 
 		evc_sink_printf(out, "<td class=\"%s\" title=\"", looks[verdict].style);
 		put_html(view->names[from], out);

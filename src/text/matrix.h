@@ -13,8 +13,12 @@ struct evc_matrix_view {
 	const char *const *names;            /* of each host */
 	const struct evc_cpu *const *guests; /* as they were given to evc_matrix_prepare, for the reasons */
 	const struct evc_cpu *const *hosts;
-	const char *title; /* "as they are" or a mode */
+	const enum evc_verdict *starts; /* can such a guest start on each host? NULL: on all */
+	const char *title;              /* "as they are" or a mode */
 };
+
+/* May a guest of host from move to host to?  Where it cannot start the answer is no. */
+enum evc_verdict evc_matrix_view_at(const struct evc_matrix_view *view, size_t from, size_t to);
 
 /* Rows move to columns: Y yes, n no, ? unknown. */
 void evc_matrix_grid(const struct evc_matrix_view *view, struct evc_sink *out);

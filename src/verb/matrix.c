@@ -3,6 +3,7 @@
 
 #include "core/check.h"
 #include "core/matrix.h"
+#include "core/vcpu.h"
 #include "host/files.h"
 #include "text/matrix.h"
 #include "text/report.h"
@@ -63,38 +64,91 @@ static void compute(const struct evc_matrix *matrix, const struct evc_matrix_bit
 			pthread_join(threads[i], NULL);
 }
 
-/*
- * A guest of the mode: its features and the vendor's name.  It fits exactly the hosts that satisfy the
- * mode; on a host that does not, it could not be started, and that host does not take it either.
- * NULL when no host is of the mode's vendor.
- */
-static const struct evc_cpu *guest_at(struct evc_command *command, const struct evc_mode *mode,
-                                      unsigned version, const struct evc_side_list *sides)
+/* Guests at a mode, and whether each host can start one. */
+struct guests {
+	const struct evc_modes *modes;
+	const struct evc_mode *mode;
+	unsigned version;
+	const struct evc_cpu **cpus;
+	enum evc_verdict *starts;
+};
+
+/* The newest version that every host has that can have the mode at all; 1 when none can. */
+static unsigned common_version(const struct evc_mode *mode, const struct evc_side_list *sides)
 {
-	static const enum evc_feature_id names[] = { EVC_F_CPU_VENDORID_0, EVC_F_CPU_VENDORID_1,
-		                                     EVC_F_CPU_VENDORID_2 };
+	unsigned least = 0;
+
+	for (size_t i = 0; i < sides->n; i++) {
+		unsigned best = sides->items[i].cpu ? evc_mode_best_version(mode, sides->items[i].cpu) : 0;
+
+		if (best && (!least || best < least))
+			least = best;
+	}
+	return least ? least : 1;
+}
+
+/* What stands for the guest of a host that cannot start one: it asks for all that the mode lists. */
+static struct evc_cpu *ideal_guest(struct evc_command *command, const struct guests *guests)
+{
 	struct evc_cpu *guest = evc_arena_alloc(command->arena, sizeof(*guest));
 
-	for (size_t i = 0; guest && i < sides->n; i++) {
-		const struct evc_cpu *host = sides->items[i].cpu;
+	if (!guest)
+		return NULL;
+	guest->has = evc_mode_version(guests->mode, guests->version)->features;
+	for (int w = 0; w < EVC_SET_WORDS; w++)
+		guest->known.word[w] = UINT64_MAX;
+	for (int slot = 0; slot < EVC_N_SLOTS; slot++)
+		if (evc_features[evc_slots[slot]].rule == EVC_RULE_MAX ||
+		    evc_features[evc_slots[slot]].rule == EVC_RULE_OR)
+			guest->value[slot] = UINT64_MAX;
+	return guest;
+}
 
-		if (!host || !(mode->vendors & host->vendor))
-			continue;
-		guest->has = evc_mode_version(mode, version)->features;
-		for (int w = 0; w < EVC_SET_WORDS; w++)
-			guest->known.word[w] = UINT64_MAX;
-		for (int slot = 0; slot < EVC_N_SLOTS; slot++) {
-			bool asks = evc_features[evc_slots[slot]].rule == EVC_RULE_MAX ||
-			            evc_features[evc_slots[slot]].rule == EVC_RULE_OR;
+/* What a guest on this host is given at the mode. */
+static int guest_of(const struct guests *guests, const struct evc_check_side *side, struct evc_cpu *ret_guest,
+                    struct evc_error *err)
+{
+	struct evc_arena scratch = { 0 };
+	struct evc_dump dump;
+	int status = evc_vcpu_make(guests->modes, guests->mode, guests->version, evc_side_offer(side), NULL,
+	                           &scratch, &dump, NULL, err);
 
-			guest->value[slot] = asks ? UINT64_MAX : 0;
-		}
-		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]) && mode->vendors != EVC_VENDOR_ANY;
-		     k++)
-			guest->value[evc_features[names[k]].slot] = host->value[evc_features[names[k]].slot];
-		return guest;
+	if (status >= 0) {
+		evc_cpu_decode(&dump, ret_guest);
+		evc_check_settle(ret_guest);
 	}
-	return NULL;
+	evc_arena_free(&scratch);
+	return status;
+}
+
+static int make_guests(struct evc_command *command, struct guests *guests, const struct evc_side_list *sides,
+                       struct evc_error *err)
+{
+	struct evc_cpu *ideal = ideal_guest(command, guests);
+	int status = EVC_OK;
+
+	guests->starts = evc_arena_array(command->arena, sides->n + 1, sizeof(*guests->starts));
+	if (!ideal || !guests->starts)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < sides->n && status >= 0; i++) {
+		const struct evc_check_side *side = &sides->items[i];
+		struct evc_cpu *guest;
+
+		guests->starts[i] = EVC_UNKNOWN;
+		guests->cpus[i] = NULL;
+		if (!side->cpu)
+			continue;
+		guests->starts[i] = evc_mode_satisfied(guests->mode, guests->version, side->cpu, NULL, NULL);
+		guests->cpus[i] = ideal;
+		if (guests->starts[i] == EVC_NO)
+			continue;
+		guest = evc_arena_alloc(command->arena, sizeof(*guest));
+		if (!guest)
+			return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+		status = guest_of(guests, side, guest, err);
+		guests->cpus[i] = guest;
+	}
+	return status;
 }
 
 static json_t *row_json(const struct evc_matrix_view *view, size_t from)
@@ -102,8 +156,7 @@ static json_t *row_json(const struct evc_matrix_view *view, size_t from)
 	json_t *row = json_array();
 
 	for (size_t to = 0; to < view->matrix->n_hosts; to++)
-		json_array_append_new(row, json_string(evc_verdict_name(
-						   evc_matrix_verdict(view->matrix, view->bits, from, to))));
+		json_array_append_new(row, json_string(evc_verdict_name(evc_matrix_view_at(view, from, to))));
 	return row;
 }
 
@@ -154,8 +207,7 @@ static int verdict_exit(const struct evc_matrix_view *view)
 
 	for (size_t a = 0; a < matrix->n_kinds; a++)
 		for (size_t b = 0; b < matrix->n_kinds; b++)
-			if (evc_matrix_verdict(matrix, view->bits, matrix->first[a], matrix->first[b]) !=
-			    EVC_YES)
+			if (evc_matrix_view_at(view, matrix->first[a], matrix->first[b]) != EVC_YES)
 				return evc_verdict_exit(EVC_NO);
 	return evc_verdict_exit(EVC_YES);
 }
@@ -163,17 +215,16 @@ static int verdict_exit(const struct evc_matrix_view *view)
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	struct evc_modes modes = { 0 };
-	const struct evc_mode *mode;
-	const struct evc_cpu **guests, **hosts, *guest_of_mode = NULL;
-	const char **names;
+	struct guests guests = { .modes = &modes };
+	const struct evc_cpu **hosts;
+	const char **names, *title = "as they are";
 	struct evc_side_list sides;
 	struct evc_matrix matrix;
 	struct evc_matrix_bits bits;
-	unsigned version;
 	int status = evc_input_modes(command, &modes, err);
 
 	if (status >= 0)
-		status = evc_input_mode(command, &modes, "mode", &mode, &version, err);
+		status = evc_input_mode(command, &modes, "mode", &guests.mode, &guests.version, err);
 	if (status >= 0 && !command->args.n_operands)
 		status = evc_fail(err, EVC_ERR_USAGE, "name hosts: files or directories");
 	if (status >= 0)
@@ -181,19 +232,24 @@ static int run(struct evc_command *command, struct evc_error *err)
 		                        err);
 	if (status < 0)
 		return status;
-	guests = evc_arena_array(command->arena, sides.n + 1, sizeof(*guests));
+	guests.cpus = evc_arena_array(command->arena, sides.n + 1, sizeof(*guests.cpus));
 	hosts = evc_arena_array(command->arena, sides.n + 1, sizeof(*hosts));
 	names = evc_arena_array(command->arena, sides.n + 1, sizeof(*names));
-	if (!guests || !hosts || !names)
+	if (!guests.cpus || !hosts || !names)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	if (mode)
-		guest_of_mode = guest_at(command, mode, version, &sides);
 	for (size_t i = 0; i < sides.n; i++) {
 		names[i] = sides.items[i].name;
 		hosts[i] = sides.items[i].cpu;
-		guests[i] = !mode ? hosts[i] : hosts[i] ? guest_of_mode : NULL;
+		guests.cpus[i] = hosts[i];
 	}
-	status = evc_matrix_prepare(guests, hosts, sides.n, command->arena, &matrix, err);
+	if (guests.mode) {
+		if (!guests.version)
+			guests.version = common_version(guests.mode, &sides);
+		title = evc_arena_printf(command->arena, "%s@%u", guests.mode->key, guests.version);
+		status = make_guests(command, &guests, &sides, err);
+	}
+	if (status >= 0)
+		status = evc_matrix_prepare(guests.cpus, hosts, sides.n, command->arena, &matrix, err);
 	if (status >= 0)
 		status = evc_matrix_bits_make(&matrix, command->arena, &bits, err);
 	if (status < 0)
@@ -202,9 +258,10 @@ static int run(struct evc_command *command, struct evc_error *err)
 	struct evc_matrix_view view = { .matrix = &matrix,
 		                        .bits = &bits,
 		                        .names = names,
-		                        .guests = guests,
+		                        .guests = guests.cpus,
 		                        .hosts = hosts,
-		                        .title = mode ? mode->key : "as they are" };
+		                        .starts = guests.starts,
+		                        .title = title };
 
 	status = put(command, &view, err);
 	return status < 0 ? status : verdict_exit(&view);
@@ -214,7 +271,8 @@ const struct evc_verb evc_verb_matrix = {
 	.name = "matrix",
 	.summary = "say for all pairs of hosts whether a guest can move from one to the other",
 	.operands = "FILE...",
-	.help = "A guest has all that its host offers, or with --mode what the mode lists.\n"
+	.help = "A guest has all that its host offers, or with --mode what it is given there at the mode: in the\n"
+		"newest version that every host has, and none where the host cannot have the mode.\n"
 		"Up to 40 hosts are printed as a grid, more as pools. Exit status 0: all can move to all.\n"
 		"  evc matrix --mode intel-haswell --html matrix.html hosts/",
 	.params = params,

@@ -22,4 +22,7 @@ int evc_side_make(struct evc_command *command, const struct evc_host *host,
 int evc_sides_read(struct evc_command *command, const char *const *paths, size_t n_paths,
                    struct evc_side_list *ret_list, struct evc_error *err);
 
+/* The offer of a readable side of evc_sides_read. */
+const struct evc_offer *evc_side_offer(const struct evc_check_side *side);
+
 #endif
