@@ -105,7 +105,7 @@ static uint8_t operand(const struct run *run, const struct evc_kvm_op *op)
 	case EVC_OP_RAW:
 		return run->raw[op->argument];
 	case EVC_OP_CONTROL:
-		raw = run->raw[op->argument];
+		raw = may_raw(run->machine->raw, op->argument);
 		return raw == EVC_MAY_EITHER ? EVC_MAY_YES : raw;
 	case EVC_OP_LINUX:
 		return run->view[op->argument];
