@@ -72,7 +72,11 @@ struct evc_span evc_span_trim(struct evc_span span)
 
 bool evc_span_equals(struct evc_span span, const char *text)
 {
-	return strlen(text) == span.length && !memcmp(span.text, text, span.length);
+	/* Most comparisons end at the first character, so no strlen first. */
+	for (size_t i = 0; i < span.length; i++)
+		if (!text[i] || text[i] != span.text[i])
+			return false;
+	return !text[span.length];
 }
 
 bool evc_span_equals_nocase(struct evc_span span, const char *text)

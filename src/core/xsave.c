@@ -50,9 +50,9 @@ static uint64_t states_of(const struct evc_cpu *cpu, uint32_t subleaf, enum evc_
 	       evc_set_bits(&cpu->has, cpu->vendor, XSAVE_LEAF, subleaf, high) << 32;
 }
 
-/* The subleaf of one state, and its part in the two sizes. */
+/* The subleaf of one state, and its part in the standard size. */
 static void put_state(const struct evc_dump *like, uint32_t n, struct evc_dump_builder *builder,
-                      uint32_t *standard, uint32_t *compacted, bool *known)
+                      uint32_t *standard, bool *known)
 {
 	struct state state;
 	uint32_t end;
@@ -62,12 +62,36 @@ static void put_state(const struct evc_dump *like, uint32_t n, struct evc_dump_b
 		return;
 	}
 	evc_dump_set_leaf(builder, XSAVE_LEAF, n, (uint32_t[4]){ state.size, state.offset, state.flags, 0 });
-	if (state.flags & FLAG_ALIGNED)
-		*compacted = (*compacted + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-	*compacted += state.size;
 	end = state.offset + state.size;
 	if (!(state.flags & FLAG_SUPERVISOR) && end > *standard)
 		*standard = end;
+}
+
+/* In the compacted form one state follows the other. */
+static uint32_t compacted_size(const struct evc_dump *like, uint64_t states)
+{
+	uint32_t size = LEGACY + HEADER;
+
+	for (uint32_t n = FIRST_STATE; n < N_STATES; n++) {
+		struct state state;
+
+		if (!(states >> n & 1) || !read_state(like, n, &state))
+			continue;
+		if (state.flags & FLAG_ALIGNED)
+			size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+		size += state.size;
+	}
+	return size;
+}
+
+/* Did the kernel that the dump was taken under use supervisor states?  Many have them and use none. */
+static bool uses_supervisor(const struct evc_dump *like)
+{
+	uint64_t known, low = evc_dump_register(like, XSAVE_LEAF, 0, EVC_EAX, &known),
+			high = evc_dump_register(like, XSAVE_LEAF, 0, EVC_EDX, &known);
+
+	return evc_dump_register(like, XSAVE_LEAF, 1, EVC_EBX, &known) !=
+	       compacted_size(like, low | high << 32);
 }
 
 /* The bits of a register whose features the cpu does not know. */
@@ -108,7 +132,7 @@ void evc_xsave_leaves(const struct evc_cpu *cpu, const struct evc_dump *like,
 {
 	uint64_t user = states_of(cpu, 0, EVC_EAX, EVC_EDX), supervisor = states_of(cpu, 1, EVC_ECX, EVC_EDX);
 	uint32_t variants = (uint32_t)evc_set_bits(&cpu->has, cpu->vendor, XSAVE_LEAF, 1, EVC_EAX);
-	uint32_t standard = LEGACY + HEADER, compacted = LEGACY + HEADER;
+	uint32_t standard = LEGACY + HEADER, compacted;
 	uint64_t known_now, known_max, now = evc_dump_register(like, XSAVE_LEAF, 0, EVC_EBX, &known_now),
 				       max = evc_dump_register(like, XSAVE_LEAF, 0, EVC_ECX, &known_max);
 	bool all_on = now == max, known = known_now && known_max && knows_states(cpu);
@@ -125,7 +149,8 @@ void evc_xsave_leaves(const struct evc_cpu *cpu, const struct evc_dump *like,
 	}
 	for (uint32_t n = FIRST_STATE; n < N_STATES; n++)
 		if ((user | supervisor) >> n & 1)
-			put_state(like, n, builder, &standard, &compacted, &known);
+			put_state(like, n, builder, &standard, &known);
+	compacted = compacted_size(like, user | (uses_supervisor(like) ? supervisor : 0));
 	put_subleaf(cpu, builder, 0,
 	            (uint32_t[4]){ (uint32_t)user, all_on ? standard : LEGACY + HEADER, standard,
 	                           (uint32_t)(user >> 32) },
