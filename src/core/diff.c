@@ -49,17 +49,29 @@ static bool starts(enum evc_feature_id id, const char *prefix)
 	return !strncmp(evc_features[id].name, prefix, strlen(prefix));
 }
 
+/* Does a mode's first version (v = 0), or a later one, bring the feature? */
+static bool comes_in_version(enum evc_feature_id id, const struct evc_mode *mode, bool later)
+{
+	for (size_t v = later; v < (later ? mode->n_versions : 1); v++)
+		if (evc_set_has(&mode->versions[v].adds, id))
+			return true;
+	return false;
+}
+
+/* What joined old modes later and came with no generation: that is how microcode's cures come. */
 static bool is_security(enum evc_feature_id id, const struct evc_modes *modes)
 {
 	const struct evc_bit *bit = &evc_features[id].bit;
+	bool joined = false;
 
 	if (bit->reg == EVC_MSR && bit->leaf == evc_features[EVC_F_RDCL_NO].bit.leaf)
 		return true;
-	for (size_t m = 0; modes && m < modes->n; m++)
-		for (size_t v = 1; v < modes->items[m]->n_versions; v++)
-			if (evc_set_has(&modes->items[m]->versions[v].adds, id))
-				return true;
-	return evc_features[id].rule == EVC_RULE_OR;
+	for (size_t m = 0; modes && m < modes->n; m++) {
+		if (comes_in_version(id, modes->items[m], false))
+			return false;
+		joined = joined || comes_in_version(id, modes->items[m], true);
+	}
+	return joined || evc_features[id].rule == EVC_RULE_OR;
 }
 
 /* In the leaf of SVM's own features, or an MSR of VMX? */
