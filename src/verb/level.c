@@ -147,17 +147,91 @@ static enum part part_of(const struct evc_finding *finding)
 	               : REMARKS;
 }
 
+/* What one host lacks of one mode: findings that follow one another. */
+struct run {
+	const struct evc_finding *first;
+	size_t n;
+	size_t n_alike; /* other hosts that lack the same, for the same causes */
+	const char *alike;
+};
+
+static struct run run_from(const struct evc_findings *findings, size_t i)
+{
+	struct run run = { .first = &findings->items[i], .n = 1 };
+
+	while (run.first->kind == EVC_FINDING_HOLDS_DOWN && i + run.n < findings->n) {
+		const struct evc_finding *next = &findings->items[i + run.n];
+
+		if (next->kind != run.first->kind || strcmp(next->subject, run.first->subject) != 0 ||
+		    strcmp(next->other, run.first->other) != 0)
+			break;
+		run.n++;
+	}
+	return run;
+}
+
+static bool same_lacks(const struct run *a, const struct run *b)
+{
+	if (a->first->kind != EVC_FINDING_HOLDS_DOWN || b->first->kind != EVC_FINDING_HOLDS_DOWN ||
+	    a->n != b->n || strcmp(a->first->other, b->first->other) != 0)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->first[i].feature != b->first[i].feature || a->first[i].cause != b->first[i].cause)
+			return false;
+	return true;
+}
+
+static void add_run(const struct run *run, struct evc_findings *findings)
+{
+	struct evc_arena *arena = findings->arena;
+
+	for (size_t i = 0; i < run->n; i++) {
+		struct evc_finding finding = run->first[i];
+
+		if (run->n_alike == 1)
+			finding.detail = evc_arena_printf(arena, "so does %s", run->alike);
+		else if (run->n_alike)
+			finding.detail = evc_arena_printf(arena, "so do %s and %zu more", run->alike,
+			                                  run->n_alike - 1);
+		evc_findings_add(findings, finding);
+	}
+}
+
+/* Hosts that lack the same are told of once. */
+static void fold_alike(const struct evc_findings *findings, struct evc_findings *ret_folded)
+{
+	struct run *runs = evc_arena_array(findings->arena, findings->n, sizeof(*runs));
+	size_t n = 0;
+
+	for (size_t i = 0; runs && i < findings->n;) {
+		struct run run = run_from(findings, i);
+		size_t like = 0;
+
+		i += run.n;
+		while (like < n && !same_lacks(&runs[like], &run))
+			like++;
+		if (like == n)
+			runs[n++] = run;
+		else if (!runs[like].n_alike++)
+			runs[like].alike = run.first->subject;
+	}
+	for (size_t i = 0; i < n; i++)
+		add_run(&runs[i], ret_folded);
+}
+
 static void put_part(const struct answer *answer, enum part part, const char *heading, struct evc_sink *out)
 {
-	struct evc_findings some = { .arena = answer->command->arena };
+	struct evc_findings some = { .arena = answer->command->arena },
+			    folded = { .arena = answer->command->arena };
 
 	for (size_t i = 0; i < answer->findings.n; i++)
 		if (part_of(&answer->findings.items[i]) == part)
 			evc_findings_add(&some, answer->findings.items[i]);
 	if (!some.n)
 		return;
+	fold_alike(&some, &folded);
 	evc_sink_puts(out, heading);
-	evc_report_findings(&some, out);
+	evc_report_findings(&folded, out);
 }
 
 static void put_text(const struct answer *answer, struct evc_sink *out)
