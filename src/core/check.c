@@ -253,7 +253,7 @@ enum evc_cause evc_check_cause(const struct evc_check_side *host, enum evc_featu
 	if (cause != EVC_CAUSE_NONE || evc_cpu_truth(host->silicon, id) == EVC_PRESENT)
 		return cause;
 	if (evc_cpu_truth(host->silicon, id) == EVC_UNSURE)
-		return EVC_CAUSE_DUMP;
+		return evc_cpu_truth(host->cpu, id) == EVC_UNSURE ? EVC_CAUSE_DUMP : EVC_CAUSE_NONE;
 	if (evc_cpu_truth(host->silicon, EVC_F_HYPERVISOR) == EVC_PRESENT)
 		return EVC_CAUSE_NESTED;
 	twin = some_twin_has(host, other, options, id);

@@ -95,9 +95,14 @@ static void take_answer(struct work *work)
 	work->answer.max_extended = evc_dump_highest(kvm, 0x80000000);
 }
 
-/* "and" and "or" bits are answered by rules; the rest of a register is fields. */
+/*
+ * "and" and "or" bits are answered by rules; the rest of a register is fields.  So is the bit that tells a
+ * guest that it is one: what is made from an offer must be known for a guest's.
+ */
 static bool is_answered(const struct evc_feature *feature)
 {
+	if (feature == &evc_features[EVC_F_HYPERVISOR])
+		return true;
 	return feature->slot == EVC_NO_SLOT &&
 	       (feature->rule == EVC_RULE_AND || feature->rule == EVC_RULE_OR ||
 	        feature->rule == EVC_RULE_CALC) &&

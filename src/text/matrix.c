@@ -173,9 +173,10 @@ static void put_reason(const struct evc_matrix_view *view, size_t from, size_t t
 /* Colours of Okabe and Ito, which the colour-blind can tell apart; a letter says the same. */
 static const char page_head[] =
 	"<style>body{font:15px sans-serif;margin:2em}table{border-collapse:collapse}"
-	"td{width:1.6em;text-align:center;border:1px solid #fff;font-weight:bold}"
-	"th{font-weight:normal;text-align:left;padding:0 .6em}"
-	"thead th{writing-mode:vertical-rl;vertical-align:bottom;padding:.6em 0}"
+	"td{min-width:1.6em;height:1.6em;text-align:center;border:1px solid #fff;font-weight:bold}"
+	"th{font-weight:normal;text-align:left;padding:0 .6em;white-space:nowrap}"
+	"thead th{writing-mode:vertical-rl;transform:rotate(180deg);padding:.6em .2em}"
+	"tbody tr:hover th{font-weight:bold}"
 	".y{background:#009e73;color:#000}.n{background:#d55e00;color:#000}.u{background:#f0e442;color:#000}"
 	"</style>\n";
 
@@ -209,7 +210,7 @@ void evc_matrix_html(const struct evc_matrix_view *view, struct evc_sink *out)
 	evc_sink_puts(out, "</h1>\n<p>A guest of the row's host moves to the column's: "
 	                   "<b class=\"y\">&nbsp;Y&nbsp;</b> yes, <b class=\"n\">&nbsp;n&nbsp;</b> no, "
 	                   "<b class=\"u\">&nbsp;?&nbsp;</b> unknown. Point at a cell for the reason.</p>\n"
-	                   "<table><caption>From rows to columns</caption><thead><tr><td></td>");
+	                   "<table><thead><tr><td></td>");
 	for (size_t to = 0; to < view->matrix->n_hosts; to++) {
 		evc_sink_puts(out, "<th scope=\"col\">");
 		put_html(view->names[to], out);
