@@ -362,12 +362,12 @@ static void find_next_mode(struct evc_level_work *work, const struct target *cur
 {
 	static const struct evc_finding like = { .kind = EVC_FINDING_HOLDS_DOWN, .severity = EVC_NOTE };
 	struct target target;
-	const struct evc_mode *without;
 	bool told = false;
 
 	if (next_mode(work, &target)) {
+		const struct evc_mode *without = without_group(work, &target);
+
 		find_group(work, &target, like);
-		without = without_group(work, &target);
 		if (is_gain(work, without)) {
 			find_gain(work, group_name(work, &target), without->key);
 			told = work->n_failing[target.index] == 1;

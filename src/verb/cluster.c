@@ -130,10 +130,11 @@ static int make_kind(struct work *work, size_t i, struct evc_error *err)
 	struct evc_kind *kind = &work->read.items[i];
 	struct evc_level_kind level = { .name = kind->host.name, .n_hosts = kind->n_hosts };
 	struct evc_findings sayings = { .arena = arena };
-	char text[512];
 	int status;
 
 	if (kind->host.reading == EVC_DAMAGED) {
+		char text[512];
+
 		evc_error_format(&kind->host.error, text, sizeof(text));
 		level.why = evc_arena_string(arena, text, strlen(text));
 		put_kind(work, kind, &level);

@@ -148,29 +148,29 @@ static enum part part_of(const struct evc_finding *finding)
 }
 
 /* What one host lacks of one mode: findings that follow one another. */
-struct run {
+struct want {
 	const struct evc_finding *first;
 	size_t n;
 	size_t n_alike; /* other hosts that lack the same, for the same causes */
 	const char *alike;
 };
 
-static struct run run_from(const struct evc_findings *findings, size_t i)
+static struct want want_from(const struct evc_findings *findings, size_t i)
 {
-	struct run run = { .first = &findings->items[i], .n = 1 };
+	struct want want = { .first = &findings->items[i], .n = 1 };
 
-	while (run.first->kind == EVC_FINDING_HOLDS_DOWN && i + run.n < findings->n) {
-		const struct evc_finding *next = &findings->items[i + run.n];
+	while (want.first->kind == EVC_FINDING_HOLDS_DOWN && i + want.n < findings->n) {
+		const struct evc_finding *next = &findings->items[i + want.n];
 
-		if (next->kind != run.first->kind || strcmp(next->subject, run.first->subject) != 0 ||
-		    strcmp(next->other, run.first->other) != 0)
+		if (next->kind != want.first->kind || strcmp(next->subject, want.first->subject) != 0 ||
+		    strcmp(next->other, want.first->other) != 0)
 			break;
-		run.n++;
+		want.n++;
 	}
-	return run;
+	return want;
 }
 
-static bool same_lacks(const struct run *a, const struct run *b)
+static bool same_lacks(const struct want *a, const struct want *b)
 {
 	if (a->first->kind != EVC_FINDING_HOLDS_DOWN || b->first->kind != EVC_FINDING_HOLDS_DOWN ||
 	    a->n != b->n || strcmp(a->first->other, b->first->other) != 0)
@@ -181,18 +181,18 @@ static bool same_lacks(const struct run *a, const struct run *b)
 	return true;
 }
 
-static void add_run(const struct run *run, struct evc_findings *findings)
+static void add_want(const struct want *want, struct evc_findings *findings)
 {
 	struct evc_arena *arena = findings->arena;
 
-	for (size_t i = 0; i < run->n; i++) {
-		struct evc_finding finding = run->first[i];
+	for (size_t i = 0; i < want->n; i++) {
+		struct evc_finding finding = want->first[i];
 
-		if (run->n_alike == 1)
-			finding.detail = evc_arena_printf(arena, "so does %s", run->alike);
-		else if (run->n_alike)
-			finding.detail = evc_arena_printf(arena, "so do %s and %zu more", run->alike,
-			                                  run->n_alike - 1);
+		if (want->n_alike == 1)
+			finding.detail = evc_arena_printf(arena, "so does %s", want->alike);
+		else if (want->n_alike)
+			finding.detail = evc_arena_printf(arena, "so do %s and %zu more", want->alike,
+			                                  want->n_alike - 1);
 		evc_findings_add(findings, finding);
 	}
 }
@@ -200,23 +200,23 @@ static void add_run(const struct run *run, struct evc_findings *findings)
 /* Hosts that lack the same are told of once. */
 static void fold_alike(const struct evc_findings *findings, struct evc_findings *ret_folded)
 {
-	struct run *runs = evc_arena_array(findings->arena, findings->n, sizeof(*runs));
+	struct want *wants = evc_arena_array(findings->arena, findings->n, sizeof(*wants));
 	size_t n = 0;
 
-	for (size_t i = 0; runs && i < findings->n;) {
-		struct run run = run_from(findings, i);
+	for (size_t i = 0; wants && i < findings->n;) {
+		struct want want = want_from(findings, i);
 		size_t like = 0;
 
-		i += run.n;
-		while (like < n && !same_lacks(&runs[like], &run))
+		i += want.n;
+		while (like < n && !same_lacks(&wants[like], &want))
 			like++;
 		if (like == n)
-			runs[n++] = run;
-		else if (!runs[like].n_alike++)
-			runs[like].alike = run.first->subject;
+			wants[n++] = want;
+		else if (!wants[like].n_alike++)
+			wants[like].alike = want.first->subject;
 	}
 	for (size_t i = 0; i < n; i++)
-		add_run(&runs[i], ret_folded);
+		add_want(&wants[i], ret_folded);
 }
 
 static void put_part(const struct answer *answer, enum part part, const char *heading, struct evc_sink *out)
