@@ -95,23 +95,24 @@ static void take_answer(struct work *work)
 	work->answer.max_extended = evc_dump_highest(kvm, 0x80000000);
 }
 
-/*
- * "and" and "or" bits are answered by rules; the rest of a register is fields.  So is the bit that tells a
- * guest that it is one: what is made from an offer must be known for a guest's.
- */
-static bool is_answered(const struct evc_feature *feature)
+/* Bits that guests are levelled by. */
+static bool is_levelled(const struct evc_feature *feature)
 {
-	if (feature == &evc_features[EVC_F_HYPERVISOR])
-		return true;
-	return feature->slot == EVC_NO_SLOT &&
-	       (feature->rule == EVC_RULE_AND || feature->rule == EVC_RULE_OR ||
-	        feature->rule == EVC_RULE_CALC) &&
-	       evc_feature_is_bit(feature);
+	return feature->slot == EVC_NO_SLOT && evc_feature_is_bit(feature) &&
+	       (feature->rule == EVC_RULE_AND || feature->rule == EVC_RULE_OR);
 }
 
-static bool is_mirror(const struct evc_feature *feature)
+/*
+ * What is answered by rules: in a register with levelled bits every bit, since KVM shows those that it
+ * knows only; of what follows from others the mirrors in AMD's leaf.  The rest is fields, which pass.
+ */
+static bool is_answered(const struct evc_feature *feature, bool levelled)
 {
-	return feature->rule == EVC_RULE_CALC;
+	if (!evc_feature_is_bit(feature) || feature->slot != EVC_NO_SLOT)
+		return false;
+	if (feature->rule == EVC_RULE_CALC)
+		return feature->bit.leaf == 0x80000001;
+	return levelled;
 }
 
 static void find_components(struct work *work)
@@ -190,11 +191,12 @@ static unsigned put_register(const struct work *work, unsigned id, struct evc_le
 	uint64_t value, known;
 	uint32_t base, base_known;
 	unsigned end = id;
+	bool levelled = false;
 
 	base = base_register(work, first->leaf, first->subleaf, first->reg, &base_known);
 	while (end < EVC_N_FEATURES && evc_features[end].bit.leaf == first->leaf &&
 	       evc_features[end].bit.subleaf == first->subleaf && evc_features[end].bit.reg == first->reg)
-		end++;
+		levelled |= is_levelled(&evc_features[end++]);
 	for (unsigned i = id; i < end; i++)
 		if (evc_features[i].slot != EVC_NO_SLOT && evc_features[i].vendors & work->raw.vendor)
 			put_limited(work, &evc_features[i], &base, &base_known);
@@ -203,10 +205,9 @@ static unsigned put_register(const struct work *work, unsigned id, struct evc_le
 	/* Bits of other vendors first: where two share a place the host's own counts. */
 	for (int own = 0; own < 2; own++)
 		for (unsigned i = id; i < end; i++)
-			if (is_answered(&evc_features[i]) &&
-			    own == !!(evc_features[i].vendors & work->raw.vendor) &&
-			    !(is_mirror(&evc_features[i]) && !own) &&
-			    !(is_mirror(&evc_features[i]) && first->leaf != 0x80000001))
+			if (own == !!(evc_features[i].vendors & work->raw.vendor) &&
+			    (own || evc_features[i].rule != EVC_RULE_CALC) &&
+			    is_answered(&evc_features[i], levelled))
 				put_bit(work, i, &value, &known);
 	leaf->value[first->reg] = (uint32_t)(value & known);
 	leaf->known[first->reg] = (uint32_t)known;
@@ -257,7 +258,6 @@ static void put_leaves(struct work *work)
 static void put_rest(struct work *work)
 {
 	const struct evc_dump *raw = &work->host->cpus[0];
-	size_t n = work->builder.n_leaves;
 
 	for (size_t i = 0; i < raw->n_leaves; i++) {
 		const struct evc_leaf *from = &raw->leaves[i];
@@ -267,7 +267,7 @@ static void put_rest(struct work *work)
 		if (above(work, from->leaf) ||
 		    evc_kvm_leaf_passes(&work->machine.kernels, from->leaf) == EVC_MAY_NO)
 			continue;
-		for (size_t j = 0; j < n && !there; j++)
+		for (size_t j = 0; j < work->builder.n_leaves && !there; j++)
 			there = work->builder.leaves[j].leaf == from->leaf &&
 			        work->builder.leaves[j].subleaf == from->subleaf;
 		if (there)

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Predicted offers, against what QEMU really gave on four hosts (libvirt's recordings: what QEMU switched
+ * on and off), and the rules one by one on machines of the corpus.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "core/kvm_rules.h"
+#include "core/offer.h"
+#include "core/qemu.h"
+#include "host/files.h"
+#include "text/format.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct evc_arena arena;
+
+static int teardown(void **state)
+{
+	(void)state;
+	evc_arena_free(&arena);
+	return 0;
+}
+
+static bool read_host(const char *folder, const char *name, struct evc_host *ret_host)
+{
+	struct evc_hosts hosts = { 0 };
+	struct evc_error err;
+	struct evc_span text;
+	char path[1024];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (access(path, R_OK) || evc_file_text(path, &arena, &text, &err) < 0)
+		return false;
+	if (evc_hosts_read(text, name, &arena, &hosts, &err) < 0 || hosts.n != 1)
+		return false;
+	*ret_host = hosts.items[0];
+	return true;
+}
+
+static struct evc_host machine(const char *name)
+{
+	struct evc_host host;
+	char path[1024];
+
+	snprintf(path, sizeof(path), "%s/corpus", getenv("EVC_SOURCE"));
+	if (!read_host(path, name, &host))
+		fail_msg("%s is not in the corpus", name);
+	return host;
+}
+
+static struct evc_offer offer_of(const struct evc_host *host, const struct evc_offer_options *options)
+{
+	struct evc_offer offer;
+	struct evc_error err;
+
+	if (evc_offer_make(host, options, &arena, &offer, NULL, &err) < 0)
+		fail_msg("%s", err.text);
+	return offer;
+}
+
+/* --- What QEMU really gave --- */
+
+struct recording {
+	const char *name;
+	struct evc_offer_options options;
+	const char *differs[4]; /* features, for the reasons below */
+};
+
+/*
+ * They were recorded with a QEMU of about 5.2, older than we have tables for.  ht and topoext: QEMU does
+ * not switch them on by itself, but can be asked to.  arat: a QEMU before 2.4.  ibrs: that QEMU had no
+ * name for it.  amd-stibp: a kernel between two that were read.
+ */
+static const struct recording recordings[] = {
+	{ .name = "Core-i5-6600",
+	  .options = { .kernel = "4.4.1", .qemu = "7.2", .options = "nested=0" },
+	  .differs = { "ht" } },
+	{ .name = "Xeon-E5-2630-v3",
+	  .options = { .kernel = "el7", .qemu = "7.2", .options = "nested=0" },
+	  .differs = { "ht", "arat" } },
+	{ .name = "EPYC-7502-32-Core",
+	  .options = { .kernel = "5.10.13", .qemu = "7.2", .nested = true },
+	  .differs = { "ht", "topoext", "ibrs" } },
+	{ .name = "Ryzen-9-3900X-12-Core",
+	  .options = { .kernel = "5.10.13", .qemu = "7.2", .nested = true },
+	  .differs = { "ht", "topoext", "amd-stibp" } },
+};
+
+static bool read_part(const char *name, const char *suffix, struct evc_host *ret_host)
+{
+	char folder[512], file[256];
+
+	snprintf(folder, sizeof(folder), "%s/libvirt", getenv("EVC_MORE_CORPUS"));
+	snprintf(file, sizeof(file), "x86_64-cpuid-%s%s.xml", name, suffix);
+	return read_host(folder, file, ret_host);
+}
+
+static uint64_t bit_in(const struct evc_host *host, unsigned id)
+{
+	struct evc_bit bit = evc_features[id].bit;
+	const struct evc_leaf *leaf;
+
+	if (bit.reg == EVC_MSR)
+		return evc_dump_get(&host->cpus[0], bit, NULL);
+	leaf = evc_dump_find(&host->cpus[0], bit.leaf, bit.subleaf);
+	return leaf ? evc_bit_get(bit, leaf->value[bit.reg]) : 0;
+}
+
+static bool is_explained(const struct recording *recording, unsigned id)
+{
+	for (size_t i = 0; i < sizeof(recording->differs) / sizeof(recording->differs[0]); i++)
+		if (recording->differs[i] && !strcmp(recording->differs[i], evc_features[id].name))
+			return true;
+	return false;
+}
+
+/* Compare all bits that libvirt has a name for; returns how many were compared. */
+static unsigned compare(const struct recording *recording, const struct evc_host *raw,
+                        const struct evc_host *on, const struct evc_host *off)
+{
+	struct evc_offer offer = offer_of(raw, &recording->options);
+	unsigned n = 0;
+
+	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
+		struct evc_bit bit = evc_features[id].bit;
+		bool known;
+		uint64_t got = evc_dump_get(&offer.dump, bit, &known);
+		uint64_t want = (bit_in(raw, id) & ~bit_in(off, id)) | bit_in(on, id);
+
+		if (!evc_feature_is_bit(&evc_features[id]) || !evc_qemu_properties[id].libvirt)
+			continue;
+		n++;
+		if (!known)
+			fail_msg("%s: %s is not known", recording->name, evc_features[id].name);
+		if ((got == want) == is_explained(recording, id))
+			fail_msg("%s: %s is %d, in the guest it was %d", recording->name,
+			         evc_features[id].name, (int)got, (int)want);
+	}
+	return n;
+}
+
+static void test_recordings(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(recordings) / sizeof(recordings[0]); i++) {
+		const struct recording *recording = &recordings[i];
+		struct evc_host raw, on, off;
+
+		if (!read_part(recording->name, "", &raw) || !read_part(recording->name, "-enabled", &on) ||
+		    !read_part(recording->name, "-disabled", &off)) {
+			print_message("# SKIP %s: not in this corpus\n", recording->name);
+			continue;
+		}
+		assert_true(compare(recording, &raw, &on, &off) > 150);
+	}
+}
+
+/* --- The rules, one by one --- */
+
+#define HASWELL "machines/intel-haswell-2xxeon-e5-2680v3.json"
+#define CASCADELAKE "machines/intel-cascadelake-2xxeon6230.json"
+#define SAPPHIRE "machines/intel-sapphirerapids-2xxeonmax9460.json"
+#define RAPTOR "machines/intel-raptorlake-corei7-1370p.json"
+#define MEROM "machines/intel-core-2xxeon-e5345.json"
+#define NAPLES "machines/amd-17h-zen-2xepyc-7451.json"
+#define MILAN "machines/amd-19h-zen3-2xepyc-7763.json"
+#define ROME "kvm-hosts/epyc-7502-32-core.json"
+#define SKYLAKE "kvm-hosts/core-i5-6600.json"
+
+struct rule_row {
+	const char *why;
+	const char *host;
+	struct evc_offer_options options;
+	const char *feature;
+	enum evc_truth want;
+	uint32_t microcode;
+};
+
+static const struct rule_row rule_rows[] = {
+	{ "xsaves of Zen 2 was offered before the erratum was known",
+	  ROME,
+	  { .kernel = "5.10.13" },
+	  "xsaves",
+	  EVC_PRESENT,
+	  0 },
+	{ "then taken away", ROME, { .kernel = "6.1.187" }, "xsaves", EVC_ABSENT, 0 },
+	{ "then offered with new microcode", ROME, { .kernel = "6.12.8" }, "xsaves", EVC_PRESENT, 0x8301052 },
+	{ "and not with old", ROME, { .kernel = "6.12.8" }, "xsaves", EVC_ABSENT, 0x8301051 },
+	{ "and unknown when the microcode is", ROME, { .kernel = "6.12.8" }, "xsaves", EVC_UNSURE, 0 },
+	{ "Debian's ABI number does not tell the stable kernel",
+	  ROME,
+	  { .kernel = "6.1.0-50-amd64" },
+	  "xsaves",
+	  EVC_UNSURE,
+	  0 },
+	{ "what all stable kernels of it offer is known",
+	  ROME,
+	  { .kernel = "6.1.0-50-amd64" },
+	  "avx2",
+	  EVC_PRESENT,
+	  0 },
+	{ "between two trees that differ nobody knows",
+	  ROME,
+	  { .kernel = "6.1.90" },
+	  "xsaves",
+	  EVC_UNSURE,
+	  0 },
+	{ "a vendor's kernel may have taken back anything newer",
+	  MILAN,
+	  { .kernel = "5.14.0-503.el9.x86_64" },
+	  "amd-psfd",
+	  EVC_UNSURE,
+	  0 },
+	{ "kernels older than all that were read are not sure",
+	  HASWELL,
+	  { .kernel = "2.6.32" },
+	  "avx2",
+	  EVC_UNSURE,
+	  0 },
+	{ "tsc-adjust is offered without hardware",
+	  ROME,
+	  { .kernel = "5.10.13" },
+	  "tsc-adjust",
+	  EVC_PRESENT,
+	  0 },
+	{ "x2apic too", MILAN, { .qemu = "7.2" }, "x2apic", EVC_PRESENT, 0 },
+	{ "monitor never is", HASWELL, { .qemu = "10.0" }, "monitor", EVC_ABSENT, 0 },
+	{ "nor is EIST", HASWELL, { .qemu = "10.0" }, "est", EVC_ABSENT, 0 },
+	{ "vmx only when asked for", SKYLAKE, { .kernel = "6.1.187" }, "vmx", EVC_ABSENT, 0 },
+	{ "vmx when asked for", SKYLAKE, { .kernel = "6.1.187", .nested = true }, "vmx", EVC_PRESENT, 0 },
+	{ "vmx not with nested=0",
+	  SKYLAKE,
+	  { .kernel = "6.1.187", .nested = true, .options = "nested=0" },
+	  "vmx",
+	  EVC_ABSENT,
+	  0 },
+	{ "umip is emulated where the exit is there, which this dump does not say",
+	  SKYLAKE,
+	  { .kernel = "6.1.187" },
+	  "umip",
+	  EVC_UNSURE,
+	  0 },
+	{ "no umip before it was emulated", SKYLAKE, { .kernel = "4.4.1" }, "umip", EVC_ABSENT, 0 },
+	{ "hybrid hosts lose their PMU",
+	  RAPTOR,
+	  { .kernel = "6.12.8", .qemu = "10.0" },
+	  "pdcm",
+	  EVC_ABSENT,
+	  0 },
+	{ "which they had", RAPTOR, { .kernel = "6.1.4", .qemu = "10.0" }, "pdcm", EVC_PRESENT, 0 },
+	{ "pku needs EPT", SAPPHIRE, { .options = "ept=0" }, "pku", EVC_ABSENT, 0 },
+	{ "pku with EPT", SAPPHIRE, { .options = "ept=1" }, "pku", EVC_PRESENT, 0 },
+	{ "module names before parameters are understood",
+	  SAPPHIRE,
+	  { .options = "kvm_intel.ept=N" },
+	  "pku",
+	  EVC_ABSENT,
+	  0 },
+	{ "RSBA that the CPU does not have is not shown",
+	  SKYLAKE,
+	  { .kernel = "6.12.107" },
+	  "rsba",
+	  EVC_ABSENT,
+	  0 },
+	{ "an old QEMU has no name for what KVM offers", SAPPHIRE, { .qemu = "7.2" }, "fzrm", EVC_ABSENT, 0 },
+	{ "a newer one has", SAPPHIRE, { .qemu = "10.0" }, "fzrm", EVC_PRESENT, 0 },
+	{ "invtsc keeps guests from being migrated",
+	  SKYLAKE,
+	  { .kernel = "6.12.8" },
+	  "invtsc",
+	  EVC_ABSENT,
+	  0 },
+	{ "self-snoop of Merom was offered", MEROM, { .kernel = "4.19.0" }, "ss", EVC_PRESENT, 0 },
+	{ "and is not any more", MEROM, { .kernel = "6.12.8" }, "ss", EVC_ABSENT, 0 },
+	{ "no kernel named: the newest",
+	  MILAN,
+	  { .view = EVC_VIEW_AUTO },
+	  "lfence-always-serializing",
+	  EVC_PRESENT,
+	  0 },
+	{ "arch-capabilities on AMD, to QEMU 10.1",
+	  MILAN,
+	  { .qemu = "10.0" },
+	  "arch-capabilities",
+	  EVC_PRESENT,
+	  0 },
+	{ "and hidden from 10.2 on", MILAN, { .qemu = "10.2" }, "arch-capabilities", EVC_ABSENT, 0 },
+};
+
+static void test_rules(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rule_rows) / sizeof(rule_rows[0]); i++) {
+		const struct rule_row *row = &rule_rows[i];
+		struct evc_host host = machine(row->host);
+		enum evc_feature_id id;
+		struct evc_offer offer;
+
+		host.facts.microcode = row->microcode;
+		offer = offer_of(&host, &row->options);
+		assert_int_equal(offer.basis, EVC_OFFER_PREDICTED);
+		if (!evc_feature_find(evc_span_from(row->feature), &id))
+			fail_msg("no feature %s", row->feature);
+		if (evc_cpu_truth(&offer.cpu, id) != row->want)
+			fail_msg("%s: %s of %s is %d", row->why, row->feature, row->host,
+			         (int)evc_cpu_truth(&offer.cpu, id));
+	}
+}
+
+/* Linux gives Intel's guests AMD's bits of speculation, made of Intel's. */
+static void test_other_vendors_bits(void **state)
+{
+	struct evc_host host = machine(CASCADELAKE);
+	struct evc_offer offer = offer_of(&host, &(struct evc_offer_options){ .kernel = "6.1.187" });
+
+	(void)state;
+	assert_int_equal(evc_dump_get(&offer.dump, evc_features[EVC_F_IBPB].bit, NULL), 1);
+	assert_int_equal(evc_dump_get(&offer.dump, evc_features[EVC_F_AMD_STIBP].bit, NULL), 1);
+	assert_int_equal(evc_cpu_truth(&offer.cpu, EVC_F_IBPB), EVC_PRESENT);
+	/* And a server of its time is shown what its generation is. */
+	assert_int_equal(evc_cpu_truth(&offer.cpu, EVC_F_AVX512_VNNI), EVC_PRESENT);
+}
+
+static void test_extended_leaf_is_raised(void **state)
+{
+	struct evc_host host = machine(ROME);
+
+	(void)state;
+	assert_int_equal(offer_of(&host, &(struct evc_offer_options){ .kernel = "5.10.13" }).cpu.max_extended,
+	                 0x8000001f);
+	assert_int_equal(offer_of(&host, &(struct evc_offer_options){ .kernel = "6.1.187" }).cpu.max_extended,
+	                 0x80000021);
+}
+
+/* --- Kernel versions --- */
+
+struct kernel_row {
+	const char *kernel, *first, *last; /* of the trees it may be; NULL: no version */
+	bool older;
+};
+
+static const struct kernel_row kernel_rows[] = {
+	{ "6.12.107", "6.12.107", "6.12.107", false },
+	{ "6.12.57+deb13-amd64", "6.12.8", "6.12.107", false },
+	{ "6.12.200", "6.12.107", "6.12.107", false },
+	{ "6.12", "6.12.8", "6.12.107", false },
+	{ "6.12.3", "6.1.4", "6.12.8", false },
+	{ "6.1.0-50-amd64", "6.1.4", "6.1.187", false },
+	{ "6.6.30", "6.1.4", "6.12.107", false },
+	{ "7.3.4", "7.2.8", "7.2.8", false },
+	{ "4.18.0-553.el8_10.x86_64", "4.4.1", "7.2.8", false },
+	{ "5.15.0-91-generic", "5.10.13", "7.2.8", false },
+	{ "6.12.1-1.el9.elrepo.x86_64", "6.1.4", "6.12.8", false },
+	{ "3.10.0-1160.119.1.el7.x86_64", "el7", "el7", false },
+	{ "2.6.32", "4.4.1", "4.4.1", true },
+	{ "", "7.2.8", "7.2.8", false },
+	{ "six", NULL, NULL, false },
+	{ "6", NULL, NULL, false },
+	{ "6.x", NULL, NULL, false },
+};
+
+static void test_kernels(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(kernel_rows) / sizeof(kernel_rows[0]); i++) {
+		const struct kernel_row *row = &kernel_rows[i];
+		struct evc_kvm_kernels kernels;
+		unsigned first, last;
+
+		if (evc_kvm_kernels_from(row->kernel, &kernels) != !!row->first)
+			fail_msg("%s: is it a version?", row->kernel);
+		if (!row->first)
+			continue;
+		first = (unsigned)__builtin_ctz(kernels.trees);
+		last = 31 - (unsigned)__builtin_clz(kernels.trees);
+		if (strcmp(evc_kvm_trees[first].name, row->first) ||
+		    strcmp(evc_kvm_trees[last].name, row->last) || kernels.older != row->older)
+			fail_msg("%s: %s to %s", row->kernel, evc_kvm_trees[first].name,
+			         evc_kvm_trees[last].name);
+	}
+}
+
+/* --- Views, causes, findings --- */
+
+static void test_views(void **state)
+{
+	struct evc_host host = machine("kvm-hosts/epyc-9004-guest.json"), real = machine(MILAN);
+	struct evc_offer plain;
+
+	(void)state;
+	assert_int_equal(offer_of(&host, &(struct evc_offer_options){ 0 }).basis, EVC_OFFER_GIVEN);
+	assert_int_equal(offer_of(&host, &(struct evc_offer_options){ .view = EVC_VIEW_KVM }).basis,
+	                 EVC_OFFER_PREDICTED);
+	assert_int_equal(offer_of(&real, &(struct evc_offer_options){ .view = EVC_VIEW_RAW }).basis,
+	                 EVC_OFFER_GIVEN);
+	/* The offer of a host that was captured with KVM's answer is that answer, through QEMU. */
+	real.kvm = &real.cpus[0];
+	assert_int_equal(offer_of(&real, &(struct evc_offer_options){ 0 }).basis, EVC_OFFER_MEASURED);
+	plain = offer_of(&real, &(struct evc_offer_options){ .qemu = "7.2" });
+	assert_true(evc_set_has(&plain.cpu.has, EVC_F_AVX2));
+	assert_false(evc_set_has(&plain.cpu.has, EVC_F_SVM));
+}
+
+struct cause_row {
+	const char *host;
+	struct evc_offer_options options;
+	enum evc_feature_id feature;
+	enum evc_cause want;
+};
+
+static const struct cause_row cause_rows[] = {
+	{ HASWELL, { 0 }, EVC_F_AVX2, EVC_CAUSE_NONE },
+	{ HASWELL, { 0 }, EVC_F_MONITOR, EVC_CAUSE_NEVER },
+	{ SAPPHIRE, { .kernel = "4.19.0" }, EVC_F_AMX_TILE, EVC_CAUSE_KERNEL },
+	{ SAPPHIRE, { .options = "ept=0" }, EVC_F_PKU, EVC_CAUSE_OPTION },
+	{ SAPPHIRE, { .qemu = "7.2" }, EVC_F_FZRM, EVC_CAUSE_QEMU },
+	{ MILAN, { 0 }, EVC_F_SVM, EVC_CAUSE_OPTION },
+	{ HASWELL, { 0 }, EVC_F_SVM, EVC_CAUSE_VENDOR },
+};
+
+static void test_causes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cause_rows) / sizeof(cause_rows[0]); i++) {
+		const struct cause_row *row = &cause_rows[i];
+		struct evc_host host = machine(row->host);
+		struct evc_offer offer = offer_of(&host, &row->options);
+
+		if (evc_offer_cause(&host, &row->options, &offer, row->feature) != row->want)
+			fail_msg("%s of %s: cause %d", evc_features[row->feature].name, row->host,
+			         (int)evc_offer_cause(&host, &row->options, &offer, row->feature));
+	}
+}
+
+static void test_unknown_kernel_is_noted_once(void **state)
+{
+	struct evc_findings findings = { .arena = &arena };
+	struct evc_host host = machine(MILAN);
+	struct evc_offer offer;
+	struct evc_error err;
+
+	(void)state;
+	assert_int_equal(
+		evc_offer_make(&host, &(struct evc_offer_options){ 0 }, &arena, &offer, &findings, &err), 0);
+	assert_int_equal(findings.n, 1);
+	assert_int_equal(findings.items[0].severity, EVC_NOTE);
+	assert_int_equal(evc_offer_make(&host, &(struct evc_offer_options){ .kernel = "six" }, &arena, &offer,
+	                                NULL, &err),
+	                 EVC_ERR_USAGE);
+	assert_int_equal(evc_offer_make(&host, &(struct evc_offer_options){ .options = "ept" }, &arena,
+	                                &offer, NULL, &err),
+	                 EVC_ERR_USAGE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		{ "four hosts give their guests what they are predicted to", test_recordings, NULL, NULL,
+		  NULL },
+		{ "each rule, on a real machine", test_rules, NULL, NULL, NULL },
+		{ "AMD's speculation bits are shown on Intel", test_other_vendors_bits, NULL, NULL, NULL },
+		{ "KVM raises the highest extended leaf of Zen 2", test_extended_leaf_is_raised, NULL, NULL,
+		  NULL },
+		{ "a kernel's version says which trees it may be", test_kernels, NULL, NULL, NULL },
+		{ "views: given, predicted, measured", test_views, NULL, NULL, NULL },
+		{ "why a feature is not in the offer", test_causes, NULL, NULL, NULL },
+		{ "an unknown kernel is noted once, a wrong one refused", test_unknown_kernel_is_noted_once,
+		  NULL, NULL, NULL },
+	};
+
+	return cmocka_run_group_tests_name("core/offer", tests, NULL, teardown);
+}
