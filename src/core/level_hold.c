@@ -122,8 +122,10 @@ static void find_group(struct evc_level_work *work, const struct target *target,
 	for (size_t k = 0; k < work->n_kinds; k++) {
 		if (!in_group(work, target, k))
 			continue;
-		evc_mode_satisfied(target->mode, target->version, work->kinds[k].cpu,
-		                   &work->level->parts[k].lacks, NULL);
+		/* Of several targets the first is the one that the others wait for. */
+		if (evc_set_is_empty(&work->level->parts[k].lacks))
+			evc_mode_satisfied(target->mode, target->version, work->kinds[k].cpu,
+			                   &work->level->parts[k].lacks, NULL);
 		if (n++ < EVC_LEVEL_LISTED)
 			find_lacks(work, k, target, like);
 	}
