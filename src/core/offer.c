@@ -3,42 +3,24 @@
  * From a host to what its KVM and QEMU can show a guest.
  *
  * The answer per feature comes from KVM itself where it was captured, else from the rules
- * (core/kvm_rules.h); QEMU's layer lies over both.  The offer's dump is then written register by
- * register: bits of features as answered, fields of leaves that pass as the host has them, all else
- * zero, as KVM does with what it does not know.  What nobody knows is not known in the dump, and so
- * not in the cpu that is decoded from it.
+ * (core/kvm_rules.h); QEMU's layer lies over both.  The offer's dump is written from the answer
+ * (core/offer_dump.h), and the offer's cpu decoded from that, as a guest would read it.
  */
 #include "core/offer.h"
 
-#include "core/kvm_rules.h"
+#include "core/offer_dump.h"
 #include "core/qemu.h"
 
 #include <string.h>
 
-enum {
-	NEWEST_QEMU = 9999,
-	LEAF_KVM = 0x40000000,
-	LEAF_KVM_FEATURES = 0x40000001,
-};
-
-/* One offer in the making. */
-struct work {
-	const struct evc_host *host;
-	struct evc_cpu raw;
-	struct evc_kvm_machine machine;
-	struct evc_kvm_answer answer;
-	const struct evc_dump *fields; /* the dump whose fields pass */
-	uint32_t components;           /* XSAVE components that may be offered */
-	struct evc_dump_builder builder;
-	bool assumed_kernel, assumed_qemu;
-};
+enum { NEWEST_QEMU = 9999 };
 
 static bool given(const char *text)
 {
 	return text && text[0];
 }
 
-static int set_up(struct work *work, const struct evc_offer_options *options, struct evc_error *err)
+static int set_up(struct evc_offer_work *work, const struct evc_offer_options *options, struct evc_error *err)
 {
 	const struct evc_facts *facts = &work->host->facts;
 	struct evc_kvm_machine *machine = &work->machine;
@@ -73,7 +55,7 @@ static int set_up(struct work *work, const struct evc_offer_options *options, st
 }
 
 /* KVM's own answer, bit by bit and whatever the vendor: AMD's bits on Intel's CPUs are its doing. */
-static void take_answer(struct work *work)
+static void take_answer(struct evc_offer_work *work)
 {
 	const struct evc_dump *kvm = work->host->kvm;
 	uint64_t reg, reg_known;
@@ -95,225 +77,8 @@ static void take_answer(struct work *work)
 	work->answer.max_extended = evc_dump_highest(kvm, 0x80000000);
 }
 
-/* Bits that guests are levelled by. */
-static bool is_levelled(const struct evc_feature *feature)
-{
-	return feature->slot == EVC_NO_SLOT && evc_feature_is_bit(feature) &&
-	       (feature->rule == EVC_RULE_AND || feature->rule == EVC_RULE_OR);
-}
-
-/*
- * What is answered by rules: in a register with levelled bits every bit, since KVM shows those that it
- * knows only; of what follows from others the mirrors in AMD's leaf.  The rest is fields, which pass.
- */
-static bool is_answered(const struct evc_feature *feature, bool levelled)
-{
-	if (!evc_feature_is_bit(feature) || feature->slot != EVC_NO_SLOT)
-		return false;
-	if (feature->rule == EVC_RULE_CALC)
-		return feature->bit.leaf == 0x80000001;
-	return levelled;
-}
-
-static void find_components(struct work *work)
-{
-	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
-		const struct evc_bit *bit = &evc_features[id].bit;
-
-		if (bit->leaf == 0xd && evc_feature_is_bit(&evc_features[id]) && bit->lo < 32 &&
-		    ((bit->subleaf == 0 && bit->reg == EVC_EAX) ||
-		     (bit->subleaf == 1 && bit->reg == EVC_ECX)) &&
-		    work->answer.may[id] & EVC_MAY_YES)
-			work->components |= UINT32_C(1) << bit->lo;
-	}
-}
-
-/* What passes of a register of the host. */
-static uint32_t base_register(const struct work *work, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
-                              uint32_t *ret_known)
-{
-	enum evc_may passes = evc_kvm_leaf_passes(&work->machine.kernels, leaf);
-	uint64_t known, value;
-
-	*ret_known = UINT32_MAX;
-	if (passes == EVC_MAY_NO)
-		return 0;
-	if (leaf == 0xd && subleaf >= 2 && (subleaf >= 32 || !(work->components >> subleaf & 1)))
-		return 0;
-	value = evc_dump_register(work->fields, leaf, subleaf, reg, &known);
-	if (work->fields != &work->host->cpus[0] && (known != UINT32_MAX || !value))
-		value = evc_dump_register(&work->host->cpus[0], leaf, subleaf, reg, &known);
-	if (passes == EVC_MAY_EITHER)
-		known &= ~value;
-	*ret_known = (uint32_t)known;
-	return (uint32_t)(value & known);
-}
-
-static void put_limited(const struct work *work, const struct evc_feature *feature, uint32_t *value,
-                        uint32_t *known)
-{
-	uint64_t most = work->answer.most[feature->slot], least = work->answer.least[feature->slot], field;
-	uint32_t mask = (uint32_t)evc_bit_mask(feature->bit);
-
-	if (most == UINT64_MAX && least == UINT64_MAX)
-		return;
-	if (!most) {
-		*value &= ~mask;
-		*known |= mask;
-		return;
-	}
-	if ((*known & mask) != mask)
-		return;
-	field = evc_bit_get(feature->bit, *value);
-	*value &= ~mask;
-	if (field > least && least != most)
-		*known &= ~mask;
-	else
-		*value |= (uint32_t)((field < most ? field : most) << feature->bit.lo);
-}
-
-static void put_bit(const struct work *work, unsigned id, uint64_t *value, uint64_t *known)
-{
-	uint64_t mask = evc_bit_mask(evc_features[id].bit);
-
-	*value &= ~mask;
-	*known |= mask;
-	if (work->answer.may[id] == EVC_MAY_YES)
-		*value |= mask;
-	else if (work->answer.may[id] == EVC_MAY_EITHER)
-		*known &= ~mask;
-}
-
-/* The features of one register of CPUID, from id on; returns the id after them. */
-static unsigned put_register(const struct work *work, unsigned id, struct evc_leaf *leaf)
-{
-	const struct evc_bit *first = &evc_features[id].bit;
-	uint64_t value, known;
-	uint32_t base, base_known;
-	unsigned end = id;
-	bool levelled = false;
-
-	base = base_register(work, first->leaf, first->subleaf, first->reg, &base_known);
-	while (end < EVC_N_FEATURES && evc_features[end].bit.leaf == first->leaf &&
-	       evc_features[end].bit.subleaf == first->subleaf && evc_features[end].bit.reg == first->reg)
-		levelled |= is_levelled(&evc_features[end++]);
-	for (unsigned i = id; i < end; i++)
-		if (evc_features[i].slot != EVC_NO_SLOT && evc_features[i].vendors & work->raw.vendor)
-			put_limited(work, &evc_features[i], &base, &base_known);
-	value = base;
-	known = base_known;
-	/* Bits of other vendors first: where two share a place the host's own counts. */
-	for (int own = 0; own < 2; own++)
-		for (unsigned i = id; i < end; i++)
-			if (own == !!(evc_features[i].vendors & work->raw.vendor) &&
-			    (own || evc_features[i].rule != EVC_RULE_CALC) &&
-			    is_answered(&evc_features[i], levelled))
-				put_bit(work, i, &value, &known);
-	leaf->value[first->reg] = (uint32_t)(value & known);
-	leaf->known[first->reg] = (uint32_t)known;
-	return end;
-}
-
-static bool above(const struct work *work, uint32_t leaf)
-{
-	if (leaf < 0x40000000)
-		return work->answer.max_basic && leaf > work->answer.max_basic;
-	if (leaf >> 16 == 0x8000)
-		return work->answer.max_extended && leaf > work->answer.max_extended;
-	return leaf >> 16 != 0x4000;
-}
-
-/* The first leaves of the three ranges state the highest. */
-static void put_highest(struct work *work, struct evc_leaf *leaf)
-{
-	if (leaf->leaf == 0 && work->answer.max_basic)
-		leaf->value[EVC_EAX] = work->answer.max_basic;
-	if (leaf->leaf == 0x80000000 && work->answer.max_extended)
-		leaf->value[EVC_EAX] = work->answer.max_extended;
-}
-
-static void put_leaves(struct work *work)
-{
-	unsigned id = 0;
-
-	while (id < EVC_N_FEATURES && evc_features[id].bit.reg != EVC_MSR) {
-		struct evc_leaf leaf = { .leaf = evc_features[id].bit.leaf,
-			                 .subleaf = evc_features[id].bit.subleaf };
-
-		for (int reg = 0; reg < 4; reg++)
-			leaf.value[reg] = base_register(work, leaf.leaf, leaf.subleaf, (enum evc_reg)reg,
-			                                &leaf.known[reg]);
-		while (id < EVC_N_FEATURES && evc_features[id].bit.reg != EVC_MSR &&
-		       evc_features[id].bit.leaf == leaf.leaf && evc_features[id].bit.subleaf == leaf.subleaf)
-			id = put_register(work, id, &leaf);
-		put_highest(work, &leaf);
-		if (!above(work, leaf.leaf) && leaf.leaf != LEAF_KVM)
-			evc_dump_set_bits(&work->builder, &leaf);
-	}
-	evc_dump_set_leaf(&work->builder, LEAF_KVM, 0,
-	                  (const uint32_t[]){ LEAF_KVM_FEATURES, 0x4b4d564b, 0x564b4d56, 0x4d });
-}
-
-/* Leaves that pass and that no feature is in: further subleaves of caches, topology and so on. */
-static void put_rest(struct work *work)
-{
-	const struct evc_dump *raw = &work->host->cpus[0];
-
-	for (size_t i = 0; i < raw->n_leaves; i++) {
-		const struct evc_leaf *from = &raw->leaves[i];
-		struct evc_leaf leaf = { .leaf = from->leaf, .subleaf = from->subleaf };
-		bool there = false;
-
-		if (above(work, from->leaf) ||
-		    evc_kvm_leaf_passes(&work->machine.kernels, from->leaf) == EVC_MAY_NO)
-			continue;
-		for (size_t j = 0; j < work->builder.n_leaves && !there; j++)
-			there = work->builder.leaves[j].leaf == from->leaf &&
-			        work->builder.leaves[j].subleaf == from->subleaf;
-		if (there)
-			continue;
-		for (int reg = 0; reg < 4; reg++)
-			leaf.value[reg] = base_register(work, leaf.leaf, leaf.subleaf, (enum evc_reg)reg,
-			                                &leaf.known[reg]);
-		evc_dump_set_bits(&work->builder, &leaf);
-	}
-}
-
-static void put_msrs(struct work *work)
-{
-	unsigned id = 0;
-
-	while (id < EVC_N_FEATURES && evc_features[id].bit.reg != EVC_MSR)
-		id++;
-	while (id < EVC_N_FEATURES) {
-		uint32_t index = evc_features[id].bit.leaf;
-		uint64_t value = 0, known = 0;
-
-		for (; id < EVC_N_FEATURES && evc_features[id].bit.leaf == index; id++) {
-			const struct evc_feature *feature = &evc_features[id];
-			bool one;
-
-			if (feature->rule == EVC_RULE_OWN)
-				continue;
-			if (evc_feature_is_bit(feature)) {
-				put_bit(work, id, &value, &known);
-				continue;
-			}
-			/* Fields: all of VMX, or the PMU's; without those the guest reads nothing. */
-			if (!work->machine.nested || index < EVC_MSR_VMX_FIRST) {
-				known |= evc_bit_mask(feature->bit);
-				continue;
-			}
-			value |= evc_dump_get(work->fields, feature->bit, &one) << feature->bit.lo;
-			if (one)
-				known |= evc_bit_mask(feature->bit);
-		}
-		evc_dump_set_msr(&work->builder, index, value & known, known);
-	}
-}
-
 /* A host with several kinds of CPU: fields are those that all kinds can give. */
-static void merge_kinds(const struct work *work, struct evc_cpu *cpu)
+static void merge_kinds(const struct evc_offer_work *work, struct evc_cpu *cpu)
 {
 	struct evc_cpu first;
 
@@ -361,7 +126,7 @@ static void note(struct evc_findings *findings, const struct evc_host *host, con
 		                                                 .detail = detail });
 }
 
-static void answer(struct work *work)
+static void answer(struct evc_offer_work *work)
 {
 	if (work->host->kvm)
 		take_answer(work);
@@ -370,24 +135,21 @@ static void answer(struct work *work)
 	evc_kvm_qemu_layer(&work->machine, &work->answer);
 }
 
+/* offer->cpu is the host's raw one, and becomes what is offered of it. */
 static int through_kvm(const struct evc_host *host, const struct evc_offer_options *options,
                        struct evc_arena *arena, struct evc_offer *offer, struct evc_findings *findings,
                        struct evc_error *err)
 {
-	struct work work = { .host = host, .fields = host->kvm ? host->kvm : &host->cpus[0] };
+	struct evc_offer_work work = { .host = host,
+		                       .raw = offer->cpu,
+		                       .fields = host->kvm ? host->kvm : &host->cpus[0] };
 	int status;
 
-	evc_cpu_decode_host(host, &work.raw);
 	status = set_up(&work, options, err);
 	if (status < 0)
 		return status;
 	answer(&work);
-	find_components(&work);
-	evc_dump_begin(&work.builder, arena);
-	put_leaves(&work);
-	put_rest(&work);
-	put_msrs(&work);
-	status = evc_dump_finish(&work.builder, &offer->dump, err);
+	status = evc_offer_write(&work, arena, &offer->dump, err);
 	if (status < 0)
 		return status;
 	offer->dump.cpu = host->cpus[0].cpu;
@@ -431,7 +193,7 @@ int evc_offer_make(const struct evc_host *host, const struct evc_offer_options *
 	return status;
 }
 
-static bool asked(struct work *work, enum evc_feature_id id)
+static bool asked(struct evc_offer_work *work, enum evc_feature_id id)
 {
 	evc_kvm_predict(&work->machine, &work->answer);
 	return work->answer.may[id] & EVC_MAY_YES;
@@ -440,7 +202,7 @@ static bool asked(struct work *work, enum evc_feature_id id)
 enum evc_cause evc_offer_cause(const struct evc_host *host, const struct evc_offer_options *options,
                                const struct evc_offer *offer, enum evc_feature_id id)
 {
-	struct work work = { .host = host };
+	struct evc_offer_work work = { .host = host };
 	struct evc_kvm_kernels newest;
 	bool yes;
 

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An offer's dump, register by register: bits of features as answered, fields of leaves that pass as the
+ * host has them, all else zero, as KVM does with what it does not know.  What nobody knows is not known
+ * in the dump, and so not in the cpu that is decoded from it.
+ */
+#include "core/offer_dump.h"
+
+enum {
+	LEAF_KVM = 0x40000000,
+	LEAF_KVM_FEATURES = 0x40000001,
+};
+
+/* Bits that guests are levelled by. */
+static bool is_levelled(const struct evc_feature *feature)
+{
+	return feature->slot == EVC_NO_SLOT && evc_feature_is_bit(feature) &&
+	       (feature->rule == EVC_RULE_AND || feature->rule == EVC_RULE_OR);
+}
+
+/*
+ * What is answered by rules: in a register with levelled bits every bit, since KVM shows those that it
+ * knows only; of what follows from others the mirrors in AMD's leaf.  The rest is fields, which pass.
+ */
+static bool is_answered(const struct evc_feature *feature, bool levelled)
+{
+	if (!evc_feature_is_bit(feature) || feature->slot != EVC_NO_SLOT)
+		return false;
+	if (feature->rule == EVC_RULE_CALC)
+		return feature->bit.leaf == 0x80000001;
+	return levelled;
+}
+
+static void find_components(struct evc_offer_work *work)
+{
+	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
+		const struct evc_bit *bit = &evc_features[id].bit;
+
+		if (bit->leaf == 0xd && evc_feature_is_bit(&evc_features[id]) && bit->lo < 32 &&
+		    ((bit->subleaf == 0 && bit->reg == EVC_EAX) ||
+		     (bit->subleaf == 1 && bit->reg == EVC_ECX)) &&
+		    work->answer.may[id] & EVC_MAY_YES)
+			work->components |= UINT32_C(1) << bit->lo;
+	}
+}
+
+/* What passes of a register of the host. */
+static uint32_t base_register(const struct evc_offer_work *work, uint32_t leaf, uint32_t subleaf,
+                              enum evc_reg reg, uint32_t *ret_known)
+{
+	enum evc_may passes = evc_kvm_leaf_passes(&work->machine.kernels, leaf);
+	uint64_t known, value;
+
+	*ret_known = UINT32_MAX;
+	if (passes == EVC_MAY_NO)
+		return 0;
+	if (leaf == 0xd && subleaf >= 2 && (subleaf >= 32 || !(work->components >> subleaf & 1)))
+		return 0;
+	value = evc_dump_register(work->fields, leaf, subleaf, reg, &known);
+	if (work->fields != &work->host->cpus[0] && (known != UINT32_MAX || !value))
+		value = evc_dump_register(&work->host->cpus[0], leaf, subleaf, reg, &known);
+	if (passes == EVC_MAY_EITHER)
+		known &= ~value;
+	*ret_known = (uint32_t)known;
+	return (uint32_t)(value & known);
+}
+
+static void put_limited(const struct evc_offer_work *work, const struct evc_feature *feature, uint32_t *value,
+                        uint32_t *known)
+{
+	uint64_t most = work->answer.most[feature->slot], least = work->answer.least[feature->slot], field;
+	uint32_t mask = (uint32_t)evc_bit_mask(feature->bit);
+
+	if (most == UINT64_MAX && least == UINT64_MAX)
+		return;
+	if (!most) {
+		*value &= ~mask;
+		*known |= mask;
+		return;
+	}
+	if ((*known & mask) != mask)
+		return;
+	field = evc_bit_get(feature->bit, *value);
+	*value &= ~mask;
+	if (field > least && least != most)
+		*known &= ~mask;
+	else
+		*value |= (uint32_t)((field < most ? field : most) << feature->bit.lo);
+}
+
+static void put_bit(const struct evc_offer_work *work, unsigned id, uint64_t *value, uint64_t *known)
+{
+	uint64_t mask = evc_bit_mask(evc_features[id].bit);
+
+	*value &= ~mask;
+	*known |= mask;
+	if (work->answer.may[id] == EVC_MAY_YES)
+		*value |= mask;
+	else if (work->answer.may[id] == EVC_MAY_EITHER)
+		*known &= ~mask;
+}
+
+/* The features of one register of CPUID, from id on; returns the id after them. */
+static unsigned put_register(const struct evc_offer_work *work, unsigned id, struct evc_leaf *leaf)
+{
+	const struct evc_bit *first = &evc_features[id].bit;
+	uint64_t value, known;
+	uint32_t base, base_known;
+	unsigned end = id;
+	bool levelled = false;
+
+	base = base_register(work, first->leaf, first->subleaf, first->reg, &base_known);
+	while (end < EVC_N_FEATURES && evc_features[end].bit.leaf == first->leaf &&
+	       evc_features[end].bit.subleaf == first->subleaf && evc_features[end].bit.reg == first->reg)
+		levelled |= is_levelled(&evc_features[end++]);
+	for (unsigned i = id; i < end; i++)
+		if (evc_features[i].slot != EVC_NO_SLOT && evc_features[i].vendors & work->raw.vendor)
+			put_limited(work, &evc_features[i], &base, &base_known);
+	value = base;
+	known = base_known;
+	/* Bits of other vendors first: where two share a place the host's own counts. */
+	for (int own = 0; own < 2; own++)
+		for (unsigned i = id; i < end; i++)
+			if (own == !!(evc_features[i].vendors & work->raw.vendor) &&
+			    (own || evc_features[i].rule != EVC_RULE_CALC) &&
+			    is_answered(&evc_features[i], levelled))
+				put_bit(work, i, &value, &known);
+	leaf->value[first->reg] = (uint32_t)(value & known);
+	leaf->known[first->reg] = (uint32_t)known;
+	return end;
+}
+
+static bool above(const struct evc_offer_work *work, uint32_t leaf)
+{
+	if (leaf < 0x40000000)
+		return work->answer.max_basic && leaf > work->answer.max_basic;
+	if (leaf >> 16 == 0x8000)
+		return work->answer.max_extended && leaf > work->answer.max_extended;
+	return leaf >> 16 != 0x4000;
+}
+
+/* The first leaves of the three ranges state the highest. */
+static void put_highest(struct evc_offer_work *work, struct evc_leaf *leaf)
+{
+	if (leaf->leaf == 0 && work->answer.max_basic)
+		leaf->value[EVC_EAX] = work->answer.max_basic;
+	if (leaf->leaf == 0x80000000 && work->answer.max_extended)
+		leaf->value[EVC_EAX] = work->answer.max_extended;
+}
+
+static void put_leaves(struct evc_offer_work *work)
+{
+	unsigned id = 0;
+
+	while (id < EVC_N_FEATURES && evc_features[id].bit.reg != EVC_MSR) {
+		struct evc_leaf leaf = { .leaf = evc_features[id].bit.leaf,
+			                 .subleaf = evc_features[id].bit.subleaf };
+
+		for (int reg = 0; reg < 4; reg++)
+			leaf.value[reg] = base_register(work, leaf.leaf, leaf.subleaf, (enum evc_reg)reg,
+			                                &leaf.known[reg]);
+		while (id < EVC_N_FEATURES && evc_features[id].bit.reg != EVC_MSR &&
+		       evc_features[id].bit.leaf == leaf.leaf && evc_features[id].bit.subleaf == leaf.subleaf)
+			id = put_register(work, id, &leaf);
+		put_highest(work, &leaf);
+		if (!above(work, leaf.leaf) && leaf.leaf != LEAF_KVM)
+			evc_dump_set_bits(&work->builder, &leaf);
+	}
+	evc_dump_set_leaf(&work->builder, LEAF_KVM, 0,
+	                  (const uint32_t[]){ LEAF_KVM_FEATURES, 0x4b4d564b, 0x564b4d56, 0x4d });
+}
+
+/* Leaves that pass and that no feature is in: further subleaves of caches, topology and so on. */
+static void put_rest(struct evc_offer_work *work)
+{
+	const struct evc_dump *raw = &work->host->cpus[0];
+
+	for (size_t i = 0; i < raw->n_leaves; i++) {
+		const struct evc_leaf *from = &raw->leaves[i];
+		struct evc_leaf leaf = { .leaf = from->leaf, .subleaf = from->subleaf };
+		bool there = false;
+
+		if (above(work, from->leaf) ||
+		    evc_kvm_leaf_passes(&work->machine.kernels, from->leaf) == EVC_MAY_NO)
+			continue;
+		for (size_t j = 0; j < work->builder.n_leaves && !there; j++)
+			there = work->builder.leaves[j].leaf == from->leaf &&
+			        work->builder.leaves[j].subleaf == from->subleaf;
+		if (there)
+			continue;
+		for (int reg = 0; reg < 4; reg++)
+			leaf.value[reg] = base_register(work, leaf.leaf, leaf.subleaf, (enum evc_reg)reg,
+			                                &leaf.known[reg]);
+		evc_dump_set_bits(&work->builder, &leaf);
+	}
+}
+
+static void put_msrs(struct evc_offer_work *work)
+{
+	unsigned id = 0;
+
+	while (id < EVC_N_FEATURES && evc_features[id].bit.reg != EVC_MSR)
+		id++;
+	while (id < EVC_N_FEATURES) {
+		uint32_t index = evc_features[id].bit.leaf;
+		uint64_t value = 0, known = 0;
+
+		for (; id < EVC_N_FEATURES && evc_features[id].bit.leaf == index; id++) {
+			const struct evc_feature *feature = &evc_features[id];
+			bool one;
+
+			if (feature->rule == EVC_RULE_OWN)
+				continue;
+			if (evc_feature_is_bit(feature)) {
+				put_bit(work, id, &value, &known);
+				continue;
+			}
+			/* Fields: all of VMX, or the PMU's; without those the guest reads nothing. */
+			if (!work->machine.nested || index < EVC_MSR_VMX_FIRST) {
+				known |= evc_bit_mask(feature->bit);
+				continue;
+			}
+			value |= evc_dump_get(work->fields, feature->bit, &one) << feature->bit.lo;
+			if (one)
+				known |= evc_bit_mask(feature->bit);
+		}
+		evc_dump_set_msr(&work->builder, index, value & known, known);
+	}
+}
+
+int evc_offer_write(struct evc_offer_work *work, struct evc_arena *arena, struct evc_dump *ret_dump,
+                    struct evc_error *err)
+{
+	find_components(work);
+	evc_dump_begin(&work->builder, arena);
+	put_leaves(work);
+	put_rest(work);
+	put_msrs(work);
+	return evc_dump_finish(&work->builder, ret_dump, err);
+}
