@@ -43,12 +43,13 @@ struct evc_offer {
 	struct evc_dump dump; /* leaves of the offer; unknown bits are not known in it */
 	struct evc_cpu cpu;   /* the dump decoded, all kinds of CPU of the host merged */
 	enum evc_offer_basis basis;
-	const char *kernel_tree; /* the tree whose rules were used, "" when measured or given */
+	const char *kernel_tree; /* "6.1.187", or "6.1.4..6.1.187" when it may be any; "" unless predicted */
 	const char *qemu_tree;
 };
 
 /*
- * The offer of a host.  A damaged host gives an offer in which nothing is known, and a finding.
+ * The offer of a host.  A damaged host gives an offer in which nothing is known; its own error says why.
+ * When nobody names the kernel or QEMU, the newest known are assumed and one EVC_NOTE says so.
  * findings may be NULL.  Fails on memory and on options that make no sense.
  */
 int evc_offer_make(const struct evc_host *host, const struct evc_offer_options *options,
