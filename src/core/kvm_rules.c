@@ -118,21 +118,24 @@ static uint8_t operand(const struct run *run, const struct evc_kvm_op *op)
 	}
 }
 
+/* The generator writes sound postfix; should it ever not, the answer is "unknown". */
 static uint8_t holds(const struct run *run, unsigned condition)
 {
-	uint8_t stack[STACK];
+	uint8_t stack[STACK] = { EVC_MAY_EITHER };
 	unsigned n = 0;
 
 	for (const struct evc_kvm_op *op = &evc_kvm_code[condition]; op->op != EVC_OP_END; op++) {
-		if (op->op == EVC_OP_NOT) {
-			stack[n - 1] = may_not(stack[n - 1]);
-		} else if (op->op == EVC_OP_AND || op->op == EVC_OP_OR) {
-			n--;
-			stack[n - 1] = op->op == EVC_OP_AND ? may_and(stack[n - 1], stack[n])
-			                                    : may_or(stack[n - 1], stack[n]);
-		} else {
+		uint8_t top = n ? stack[n - 1] : EVC_MAY_EITHER,
+			below = n > 1 ? stack[n - 2] : EVC_MAY_EITHER;
+
+		if (op->op == EVC_OP_NOT && n)
+			stack[n - 1] = may_not(top);
+		else if (op->op == EVC_OP_AND && n > 1)
+			stack[--n - 1] = may_and(below, top);
+		else if (op->op == EVC_OP_OR && n > 1)
+			stack[--n - 1] = may_or(below, top);
+		else if (n < STACK)
 			stack[n++] = operand(run, op);
-		}
 	}
 	return stack[0];
 }
