@@ -382,8 +382,7 @@ static void fit_value(const struct evc_cpu *guest, const struct evc_cpu *host, i
 	evc_set_drop(&misfit->hides, id);
 	evc_set_drop(&misfit->unsure, id);
 	/* A guest that does not have the field (known zero) asks for nothing. */
-	if (evc_set_has(&guest->known, id) && !guest->value[slot] && evc_features[id].rule != EVC_RULE_OR &&
-	    evc_features[id].rule != EVC_RULE_MAX)
+	if (evc_set_has(&guest->known, id) && !guest->value[slot] && evc_features[id].rule != EVC_RULE_OR)
 		return;
 	if (!evc_set_has(&guest->known, id) || !evc_set_has(&host->known, id))
 		evc_set_add(&misfit->unsure, id);

@@ -52,7 +52,7 @@ static struct answer known_answer(bool answer)
 /* Does a guest that is known not to have the field ask for nothing? */
 static bool zero_asks_nothing(enum evc_rule rule)
 {
-	return rule != EVC_RULE_OR && rule != EVC_RULE_MAX;
+	return rule != EVC_RULE_OR;
 }
 
 static bool value_wanted(enum evc_rule rule, uint64_t own, uint64_t value)
@@ -65,7 +65,7 @@ static bool value_wanted(enum evc_rule rule, uint64_t own, uint64_t value)
 	case EVC_RULE_MIN:
 		return own && value <= own;
 	case EVC_RULE_MAX:
-		return value > own;
+		return own && value > own;
 	case EVC_RULE_SAME:
 		return own && value == own;
 	case EVC_RULE_OWN:

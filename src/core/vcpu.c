@@ -259,6 +259,15 @@ static void put_mirrors(struct work *work)
 	evc_dump_set_bits(&work->builder, &part);
 }
 
+/*
+ * A guest that QEMU starts at a mode has pmu=off: counters differ between generations and cannot be levelled.
+ * One that was given them already (a dump taken inside a guest) keeps them.
+ */
+static bool is_switched_off(const struct work *work, uint32_t leaf)
+{
+	return leaf == evc_features[EVC_F_PMU_VERSION].bit.leaf && work->offer->basis != EVC_OFFER_GIVEN;
+}
+
 static void put_leaves(struct work *work)
 {
 	const struct evc_dump *dump = &work->offer->dump;
@@ -268,7 +277,9 @@ static void put_leaves(struct work *work)
 
 		if (evc_dump_is_junk(dump, leaf) || is_beyond(work, leaf->leaf) || leaf->leaf == 0xd)
 			continue;
-		if (evc_modes_leaf_passes(work->modes, leaf->leaf))
+		if (is_switched_off(work, leaf->leaf))
+			evc_dump_set_leaf(&work->builder, leaf->leaf, leaf->subleaf, (uint32_t[4]){ 0 });
+		else if (evc_modes_leaf_passes(work->modes, leaf->leaf))
 			put_passing(work, leaf);
 		else
 			put_filtered(work, leaf);

@@ -245,7 +245,9 @@ static void laws_hold_for_all_pairs_of_machines(void **state)
 /* A dump as an offer, as if somebody had captured the guest. */
 static struct evc_offer given(const struct evc_dump *dump)
 {
-	struct evc_offer offer = { .dump = *dump, .kernel_tree = "", .qemu_tree = "" };
+	struct evc_offer offer = {
+		.dump = *dump, .basis = EVC_OFFER_GIVEN, .kernel_tree = "", .qemu_tree = ""
+	};
 
 	evc_cpu_decode(dump, &offer.cpu);
 	return offer;
