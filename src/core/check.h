@@ -24,6 +24,7 @@ struct evc_check_options {
 	const struct evc_check_side *siblings; /* other hosts, to tell firmware and microcode from silicon */
 	size_t n_siblings;
 	const struct evc_check_side *from; /* where the guest runs; NULL: not said */
+	bool moves_only;                   /* nothing about a guest that is made anew */
 };
 
 /*

@@ -44,17 +44,18 @@ enum evc_finding_kind {
 /* Why a feature is probably missing; what would fix it follows from it. */
 enum evc_cause {
 	EVC_CAUSE_NONE,
-	EVC_CAUSE_OLDER,     /* the silicon does not have it */
-	EVC_CAUSE_REMOVED,   /* newer silicon dropped it (MPX, TSX, 3DNow!, XOP ...) */
-	EVC_CAUSE_FIRMWARE,  /* the generation has it, so probably switched off in firmware */
-	EVC_CAUSE_MICROCODE, /* comes with a microcode update */
-	EVC_CAUSE_KERNEL,    /* the hardware has it, this kernel's KVM does not offer it */
-	EVC_CAUSE_OPTION,    /* a module option or boot parameter switches it off */
-	EVC_CAUSE_QEMU,      /* KVM offers it, this QEMU has no name for it */
-	EVC_CAUSE_NESTED,    /* the host is itself a guest and was not given it */
-	EVC_CAUSE_DUMP,      /* the dump is too old or too short to say */
-	EVC_CAUSE_VENDOR,    /* another vendor's feature */
-	EVC_CAUSE_NEVER,     /* KVM never offers it to guests */
+	EVC_CAUSE_OLDER,        /* the silicon does not have it */
+	EVC_CAUSE_REMOVED,      /* newer silicon dropped it (MPX, TSX, 3DNow!, XOP ...) */
+	EVC_CAUSE_FIRMWARE,     /* the generation has it, so probably switched off in firmware */
+	EVC_CAUSE_MICROCODE,    /* comes with a microcode update */
+	EVC_CAUSE_KERNEL,       /* the hardware has it, this kernel's KVM does not offer it */
+	EVC_CAUSE_OPTION,       /* a module option or boot parameter switches it off */
+	EVC_CAUSE_QEMU,         /* KVM offers it, this QEMU has no name for it */
+	EVC_CAUSE_UNMIGRATABLE, /* QEMU hides it from guests that are to be migrated */
+	EVC_CAUSE_NESTED,       /* the host is itself a guest and was not given it */
+	EVC_CAUSE_DUMP,         /* the dump is too old or too short to say */
+	EVC_CAUSE_VENDOR,       /* another vendor's feature */
+	EVC_CAUSE_NEVER,        /* KVM never offers it to guests */
 };
 
 struct evc_finding {

@@ -221,6 +221,8 @@ enum evc_cause evc_offer_cause(const struct evc_host *host, const struct evc_off
 	} else {
 		yes = asked(&work, id);
 	}
+	if (yes && evc_set_has(&evc_qemu_unmigratable, id))
+		return EVC_CAUSE_UNMIGRATABLE;
 	if (yes)
 		return (id == EVC_F_VMX || id == EVC_F_SVM) && !options->nested ? EVC_CAUSE_OPTION
 		                                                                : EVC_CAUSE_QEMU;

@@ -21,7 +21,7 @@ struct question {
 	const struct evc_mode *mode;
 	unsigned version;
 	const struct evc_check_side *guest;
-	const struct evc_check_options *options;
+	struct evc_check_options *options;
 };
 
 static enum evc_verdict ask(const struct question *question, const struct evc_check_side *host,
@@ -59,7 +59,8 @@ static json_t *answer_json(const struct question *question, const struct evc_che
 	return object;
 }
 
-/* All hosts; the worst verdict counts. */
+/* All hosts; the worst verdict counts.  People read once, of the nearest, what being made anew would change.
+ */
 static int answer(struct evc_command *command, const struct question *question,
                   const struct evc_side_list *hosts)
 {
@@ -67,10 +68,14 @@ static int answer(struct evc_command *command, const struct question *question,
 	enum evc_verdict worst = EVC_YES;
 	size_t n_yes = 0, nearest = hosts->n;
 
+	if (question->guest && hosts->n > 1)
+		nearest = evc_check_nearest(question->guest, hosts->items, hosts->n);
 	for (size_t i = 0; i < hosts->n; i++) {
 		struct evc_findings findings = { .arena = command->arena };
-		enum evc_verdict verdict = ask(question, &hosts->items[i], &findings);
+		enum evc_verdict verdict;
 
+		question->options->moves_only = !command->json && nearest < hosts->n && i != nearest;
+		verdict = ask(question, &hosts->items[i], &findings);
 		worst = evc_verdict_worse(worst, verdict);
 		n_yes += verdict == EVC_YES;
 		json_array_append_new(results, answer_json(question, &hosts->items[i], verdict, &findings));
@@ -79,8 +84,6 @@ static int answer(struct evc_command *command, const struct question *question,
 		put_verdict(question, &hosts->items[i], verdict, command->out);
 		evc_report_findings(&findings, command->out);
 	}
-	if (question->guest && hosts->n > 1)
-		nearest = evc_check_nearest(question->guest, hosts->items, hosts->n);
 	if (command->json) {
 		json_t *object =
 			json_pack("{s:s, s:o}", "verdict", evc_verdict_name(worst), "results", results);

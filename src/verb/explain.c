@@ -3,6 +3,8 @@
 #include "verb/verbs.h"
 
 #include "core/feature.h"
+#include "core/kvm_rules.h"
+#include "core/qemu.h"
 #include "text/report.h"
 #include "verb/input.h"
 
@@ -129,11 +131,85 @@ static void print_modes(enum evc_feature_id id, const struct evc_modes *modes, s
 		evc_sink_puts(out, "  modes       none has it: it is hidden at every mode\n");
 }
 
+/* "5.4.273..7.2.8", "all kernels that were read"; the trees of a rule that has none in between are a range.
+ */
+static const char *trees_text(uint16_t trees, struct evc_arena *arena)
+{
+	const char *list = "";
+	size_t last;
+
+	for (size_t i = 0; i < evc_n_kvm_trees; i = last + 1) {
+		for (last = i; last + 1 < evc_n_kvm_trees && trees >> last & trees >> (last + 1) & 1;)
+			last++;
+		if (!(trees >> i & 1))
+			continue;
+		if (!i && last + 1 == evc_n_kvm_trees)
+			return "all kernels that were read";
+		list = evc_arena_printf(arena, last > i ? "%s%s%s..%s" : "%s%s%s", list,
+		                        *list ? ", " : "kernels ", evc_kvm_trees[i].name,
+		                        evc_kvm_trees[last].name);
+	}
+	return list;
+}
+
+static const char *how_sentence(enum evc_kvm_how how)
+{
+	switch (how) {
+	case EVC_KVM_PASS:
+		return "KVM passes the host's on, as Linux sees it";
+	case EVC_KVM_RAW:
+		return "KVM passes the host's on, whatever Linux makes of it";
+	case EVC_KVM_ALWAYS:
+		return "KVM offers it on every host";
+	case EVC_KVM_SYNTH:
+		return "KVM makes it of other facts about the host";
+	case EVC_KVM_INTEL:
+		return "KVM offers it through kvm_intel";
+	case EVC_KVM_AMD:
+		return "KVM offers it through kvm_amd";
+	case EVC_KVM_VMX:
+		return "KVM offers it to guests that may run guests, on Intel";
+	case EVC_KVM_CLEAR:
+		return "KVM takes it away";
+	}
+	return "";
+}
+
+/* The n-th thing that KVM and QEMU do about it, NULL: no more. */
+static const char *offer_sentence(enum evc_feature_id id, size_t n, struct evc_arena *arena)
+{
+	const struct evc_feature *feature = &evc_features[id];
+	size_t seen = 0;
+
+	if (feature->slot != EVC_NO_SLOT || (feature->rule != EVC_RULE_AND && feature->rule != EVC_RULE_OR))
+		return NULL;
+	for (size_t i = 0; i < evc_n_kvm_rules; i++) {
+		const struct evc_kvm_rule *rule = &evc_kvm_rules[i];
+
+		if (rule->feature == id && seen++ == n)
+			return evc_arena_printf(
+				arena, "%s%s: %s", how_sentence(rule->how),
+				evc_kvm_code[rule->condition].op == EVC_OP_TRUE ? "" : ", on a condition",
+				trees_text(rule->trees, arena));
+	}
+	for (size_t i = 0; i < evc_n_kvm_qemu_adds; i++)
+		if (evc_kvm_qemu_adds[i].feature == id && seen++ == n)
+			return "QEMU sets it, whatever KVM says";
+	if (evc_set_has(&evc_qemu_unmigratable, id) && seen++ == n)
+		return "QEMU hides it from guests that are to be migrated";
+	if (evc_set_has(&evc_qemu_supplied, id) && seen++ == n)
+		return "QEMU supplies it, whatever the mode";
+	if (evc_set_has(&evc_qemu_automatic, id) && seen++ == n)
+		return "QEMU decides by itself";
+	return !seen && !n ? "KVM never offers it to guests" : NULL;
+}
+
 static void print_feature(enum evc_feature_id id, const struct evc_modes *modes, struct evc_command *command)
 {
 	const struct evc_feature *feature = &evc_features[id];
 	struct evc_sink *out = command->out;
 	char place[EVC_BIT_TEXT];
+	const char *offer;
 
 	evc_sink_printf(out, "%s\n  what        %s\n", feature->name, feature->title);
 	evc_sink_printf(out, "  place       %s", evc_bit_format(feature->bit, place));
@@ -151,6 +227,12 @@ static void print_feature(enum evc_feature_id id, const struct evc_modes *modes,
 	                rule_sentence(feature->rule));
 	print_needs(id, out);
 	print_modes(id, modes, out);
+	for (size_t i = 0; (offer = offer_sentence(id, i, command->arena)); i++)
+		evc_sink_printf(out, "  offer       %s\n", offer);
+	if (evc_removals[id].vendors)
+		evc_sink_printf(out, "  left        %s, CPUs first sold in %d or later: %s\n",
+		                vendor_list(evc_removals[id].vendors, command->arena), evc_removals[id].year,
+		                evc_removals[id].what);
 	if (evc_feature_costs[id])
 		evc_sink_printf(out, "  without it  %s\n", evc_feature_costs[id]);
 }
@@ -199,18 +281,40 @@ static json_t *names_json(enum evc_feature_id id)
 	return names;
 }
 
+static json_t *offers_json(enum evc_feature_id id, struct evc_arena *arena)
+{
+	json_t *list = json_array();
+	const char *offer;
+
+	for (size_t i = 0; (offer = offer_sentence(id, i, arena)); i++)
+		json_array_append_new(list, json_string(offer));
+	return list;
+}
+
+/* NULL, which a pack leaves out, when nobody removed it. */
+static json_t *removed_json(enum evc_feature_id id, struct evc_arena *arena)
+{
+	const struct evc_removal *removal = &evc_removals[id];
+
+	if (!removal->vendors)
+		return NULL;
+	return json_pack("{s:s, s:i, s:s, s:s}", "vendors", vendor_list(removal->vendors, arena), "year",
+	                 removal->year, "what", removal->what, "source", removal->source);
+}
+
 static json_t *feature_json(enum evc_feature_id id, const struct evc_modes *modes, struct evc_arena *arena)
 {
 	const struct evc_feature *feature = &evc_features[id];
 	char place[EVC_BIT_TEXT];
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:s?}", "feature",
-	                 feature->name, "title", feature->title, "place", evc_bit_format(feature->bit, place),
-	                 "vendors", vendor_list(feature->vendors, arena), "rule",
-	                 evc_rule_name(feature->rule), "source", evc_sources[feature->source].key, "names",
-	                 names_json(id), "needs", needs_json(id, false), "needed_by", needs_json(id, true),
-	                 "modes", modes_json(id, modes), "passes", evc_set_has(&modes->passes, id),
-	                 "without_it", evc_feature_costs[id]);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o*, s:s?}",
+	                 "feature", feature->name, "title", feature->title, "place",
+	                 evc_bit_format(feature->bit, place), "vendors", vendor_list(feature->vendors, arena),
+	                 "rule", evc_rule_name(feature->rule), "source", evc_sources[feature->source].key,
+	                 "names", names_json(id), "needs", needs_json(id, false), "needed_by",
+	                 needs_json(id, true), "modes", modes_json(id, modes), "passes",
+	                 evc_set_has(&modes->passes, id), "offer", offers_json(id, arena), "removed",
+	                 removed_json(id, arena), "without_it", evc_feature_costs[id]);
 }
 
 static int run(struct evc_command *command, struct evc_error *err)

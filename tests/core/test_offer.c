@@ -422,6 +422,7 @@ static const struct cause_row cause_rows[] = {
 	{ SAPPHIRE, { .kernel = "4.19.0" }, EVC_F_AMX_TILE, EVC_CAUSE_KERNEL },
 	{ SAPPHIRE, { .options = "ept=0" }, EVC_F_PKU, EVC_CAUSE_OPTION },
 	{ SAPPHIRE, { .qemu = "7.2" }, EVC_F_FZRM, EVC_CAUSE_QEMU },
+	{ SAPPHIRE, { 0 }, EVC_F_INVTSC, EVC_CAUSE_UNMIGRATABLE },
 	{ MILAN, { 0 }, EVC_F_SVM, EVC_CAUSE_OPTION },
 	{ HASWELL, { 0 }, EVC_F_SVM, EVC_CAUSE_VENDOR },
 };
