@@ -11,7 +11,7 @@
 static const struct evc_param params[] = {
 	{ .name = "guest", .letter = 'g', .value = "FILE", .help = "the guest that is to move" },
 	{ .name = "mode", .letter = 'm', .value = "MODE", .help = "or: the mode of the cluster to join" },
-	{ .name = "host", .letter = 'H', .value = "FILE", .many = true, .help = "where to; may be repeated" },
+	{ .name = "host", .letter = 'H', .value = "FILE", .many = true, .help = "where to" },
 	{ .name = "from", .value = "FILE", .help = "where the guest runs now: can it come back?" },
 	EVC_OFFER_PARAMS,
 	{ 0 },
