@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 64 * 1024 };
+/* Blocks double up to the larger size: a short command touches little, a long one asks seldom. */
+enum { FIRST_BLOCK = 64 * 1024, LARGEST_BLOCK = 1024 * 1024 };
 
 struct evc_arena_block {
 	struct evc_arena_block *next;
@@ -19,10 +20,15 @@ struct evc_arena_block {
 
 static struct evc_arena_block *add_block(struct evc_arena *arena, size_t size)
 {
-	size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
-	/* Zeroed by calloc, which knows what is fresh from the system; nothing is handed out twice. */
-	struct evc_arena_block *block = calloc(1, sizeof(*block) + room);
+	size_t usual = arena->head ? arena->head->size * 2 : FIRST_BLOCK;
+	size_t room;
+	struct evc_arena_block *block;
 
+	if (usual > LARGEST_BLOCK)
+		usual = LARGEST_BLOCK;
+	room = size > usual ? size : usual;
+	/* Zeroed by calloc, which knows what is fresh from the system; nothing is handed out twice. */
+	block = calloc(1, sizeof(*block) + room);
 	if (!block)
 		return NULL;
 	block->next = arena->head;

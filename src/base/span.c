@@ -13,14 +13,13 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+/* -1 when it is none. */
 static int hex_digit(char c)
 {
-	c = lower(c);
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
+	c = (char)(c | 0x20); /* lower case, of what may be a letter */
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static void drop(struct evc_span *span, size_t n)
@@ -81,12 +80,10 @@ bool evc_span_equals(struct evc_span span, const char *text)
 
 bool evc_span_equals_nocase(struct evc_span span, const char *text)
 {
-	if (strlen(text) != span.length)
-		return false;
 	for (size_t i = 0; i < span.length; i++)
-		if (lower(span.text[i]) != lower(text[i]))
+		if (!text[i] || lower(span.text[i]) != lower(text[i]))
 			return false;
-	return true;
+	return !text[span.length];
 }
 
 bool evc_span_starts(struct evc_span span, const char *prefix)
@@ -115,11 +112,14 @@ bool evc_span_hex(struct evc_span *span, uint64_t *ret_value)
 	uint64_t value = 0;
 	size_t n = 0;
 
-	while (n < span->length && hex_digit(span->text[n]) >= 0) {
+	for (; n < span->length; n++) {
+		int digit = hex_digit(span->text[n]);
+
+		if (digit < 0)
+			break;
 		if (n == 16)
 			return false;
-		value = value << 4 | (uint64_t)hex_digit(span->text[n]);
-		n++;
+		value = value << 4 | (uint64_t)digit;
 	}
 	if (!n)
 		return false;

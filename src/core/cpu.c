@@ -141,52 +141,48 @@ static void decode_signature(const struct evc_dump *dump, struct evc_cpu *cpu)
 	cpu->type = eax >> 12 & 3;
 }
 
-static void decode_feature(struct evc_cpu *cpu, enum evc_feature_id id, uint64_t reg, uint64_t known)
+/* Without branches but for fields: there are many features, and every host has its own pattern of them. */
+static inline void decode_feature(struct evc_cpu *cpu, unsigned id, uint64_t reg, uint64_t known)
 {
 	const struct evc_feature *feature = &evc_features[id];
-	uint64_t mask = evc_bit_mask(feature->bit), value = evc_bit_get(feature->bit, reg);
-
+	uint64_t mask = evc_bit_mask(feature->bit), value = reg & mask;
 	/* For another vendor the place means something else, or nothing: the feature is not there. */
-	if (!(feature->vendors & cpu->vendor)) {
-		evc_set_add(&cpu->known, id);
-		return;
-	}
-	if ((known & mask) != mask)
-		return;
-	evc_set_add(&cpu->known, id);
-	if (value)
-		evc_set_add(&cpu->has, id);
-	if (feature->slot != EVC_NO_SLOT)
-		cpu->value[feature->slot] = value;
+	bool own = feature->vendors & cpu->vendor, whole = !(~known & mask);
+
+	cpu->known.word[id / 64] |= (uint64_t)(!own | whole) << id % 64;
+	cpu->has.word[id / 64] |= (uint64_t)(own & whole & !!value) << id % 64;
+	if (feature->slot != EVC_NO_SLOT && own && whole)
+		cpu->value[feature->slot] = value >> feature->bit.lo;
 }
 
 static bool same_leaf(const struct evc_bit *a, const struct evc_bit *b)
 {
-	return a->leaf == b->leaf && a->subleaf == b->subleaf;
+	return a->leaf == b->leaf && a->subleaf == b->subleaf && (a->reg == EVC_MSR) == (b->reg == EVC_MSR);
 }
 
 /* The tables are sorted by place, so each leaf is asked for once. */
 static void decode_features(const struct evc_dump *dump, struct evc_cpu *cpu)
 {
-	struct evc_leaf leaf = { 0 };
-	uint64_t msr = 0, msr_known = 0;
+	struct evc_dump_reader reader = { .dump = dump };
+	struct evc_leaf leaf;
+	uint64_t msr, msr_known;
+	unsigned id = 0;
 
-	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
-		const struct evc_bit *bit = &evc_features[id].bit;
-		const struct evc_bit *before = id ? &evc_features[id - 1].bit : NULL;
-		bool is_msr = bit->reg == EVC_MSR;
+	while (id < EVC_N_FEATURES) {
+		const struct evc_bit *first = &evc_features[id].bit;
 
-		if (!before || !same_leaf(bit, before) || is_msr != (before->reg == EVC_MSR)) {
-			if (is_msr)
-				msr = evc_dump_register(dump, bit->leaf, 0, EVC_MSR, &msr_known);
-			else
-				evc_dump_leaf(dump, bit->leaf, bit->subleaf, &leaf);
+		if (first->reg == EVC_MSR) {
+			msr = evc_dump_register(dump, first->leaf, 0, EVC_MSR, &msr_known);
+			for (; id < EVC_N_FEATURES && same_leaf(&evc_features[id].bit, first); id++)
+				decode_feature(cpu, id, msr, msr_known);
+			continue;
 		}
-		if (is_msr)
-			decode_feature(cpu, (enum evc_feature_id)id, msr, msr_known);
-		else
-			decode_feature(cpu, (enum evc_feature_id)id, leaf.value[bit->reg],
-			               leaf.known[bit->reg]);
+		evc_dump_reader_leaf(&reader, first->leaf, first->subleaf, &leaf);
+		for (; id < EVC_N_FEATURES && same_leaf(&evc_features[id].bit, first); id++) {
+			enum evc_reg reg = evc_features[id].bit.reg;
+
+			decode_feature(cpu, id, leaf.value[reg], leaf.known[reg]);
+		}
 	}
 }
 

@@ -110,15 +110,21 @@ static uint64_t msr_register(const struct evc_dump *dump, uint32_t index, uint64
 	return msr ? msr->value & msr->known : 0;
 }
 
-void evc_dump_leaf(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, struct evc_leaf *ret_leaf)
+void evc_dump_reader_leaf(struct evc_dump_reader *reader, uint32_t leaf, uint32_t subleaf,
+                          struct evc_leaf *ret_leaf)
 {
-	bool highest_known;
-	uint32_t highest = stated_highest(dump, leaf, &highest_known), known = UINT32_MAX;
+	const struct evc_dump *dump = reader->dump;
 	const struct evc_leaf *found = NULL;
+	uint32_t known = UINT32_MAX;
 
-	if (!highest_known || leaf <= highest) {
+	if (!reader->in_range || reader->range != range_of(leaf)) {
+		reader->in_range = true;
+		reader->range = range_of(leaf);
+		reader->highest = stated_highest(dump, leaf, &reader->highest_known);
+	}
+	if (!reader->highest_known || leaf <= reader->highest) {
 		found = evc_dump_find(dump, leaf, subleaf);
-		if (!highest_known ||
+		if (!reader->highest_known ||
 		    (!dump->skips_zero && !found && evc_dump_announces(dump, leaf, subleaf)))
 			known = 0;
 	}
@@ -128,6 +134,13 @@ void evc_dump_leaf(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf,
 		*ret_leaf = (struct evc_leaf){ .leaf = leaf,
 			                       .subleaf = subleaf,
 			                       .known = { known, known, known, known } };
+}
+
+void evc_dump_leaf(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, struct evc_leaf *ret_leaf)
+{
+	struct evc_dump_reader reader = { .dump = dump };
+
+	evc_dump_reader_leaf(&reader, leaf, subleaf, ret_leaf);
 }
 
 uint64_t evc_dump_register(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,

@@ -96,7 +96,17 @@ const struct evc_leaf *evc_dump_find(const struct evc_dump *dump, uint32_t leaf,
 uint64_t evc_dump_register(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
                            uint64_t *ret_known);
 
-/* All four registers of a leaf by the rules above. */
+/* Many leaves of a dump, best in order: the highest leaf of a range is looked up once. */
+struct evc_dump_reader {
+	const struct evc_dump *dump;
+	bool in_range; /* the rest is of this range */
+	uint32_t range, highest;
+	bool highest_known;
+};
+
+/* All four registers of a leaf by the rules above; a new reader has its dump and zeros. */
+void evc_dump_reader_leaf(struct evc_dump_reader *reader, uint32_t leaf, uint32_t subleaf,
+                          struct evc_leaf *ret_leaf);
 void evc_dump_leaf(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, struct evc_leaf *ret_leaf);
 
 /* The value of a place; ret_known (may be NULL) says whether all its bits are known. */

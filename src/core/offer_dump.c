@@ -44,25 +44,33 @@ static void find_components(struct evc_offer_work *work)
 	}
 }
 
-/* What passes of a register of the host. */
-static uint32_t base_register(const struct evc_offer_work *work, uint32_t leaf, uint32_t subleaf,
-                              enum evc_reg reg, uint32_t *ret_known)
+/* What passes of a leaf of the host: fills its registers. */
+static void put_base(const struct evc_offer_work *work, struct evc_leaf *leaf)
 {
-	enum evc_may passes = evc_kvm_leaf_passes(&work->machine.kernels, leaf);
-	uint64_t known, value;
+	enum evc_may passes = evc_kvm_leaf_passes(&work->machine.kernels, leaf->leaf);
+	bool component = leaf->leaf == 0xd && leaf->subleaf >= 2;
+	struct evc_leaf fields, own;
 
-	*ret_known = UINT32_MAX;
-	if (passes == EVC_MAY_NO)
-		return 0;
-	if (leaf == 0xd && subleaf >= 2 && (subleaf >= 32 || !(work->components >> subleaf & 1)))
-		return 0;
-	value = evc_dump_register(work->fields, leaf, subleaf, reg, &known);
-	if (work->fields != &work->host->cpus[0] && (known != UINT32_MAX || !value))
-		value = evc_dump_register(&work->host->cpus[0], leaf, subleaf, reg, &known);
-	if (passes == EVC_MAY_EITHER)
-		known &= ~value;
-	*ret_known = (uint32_t)known;
-	return (uint32_t)(value & known);
+	if (passes == EVC_MAY_NO ||
+	    (component && (leaf->subleaf >= 32 || !(work->components >> leaf->subleaf & 1)))) {
+		for (int reg = 0; reg < 4; reg++)
+			leaf->known[reg] = UINT32_MAX;
+		return;
+	}
+	evc_dump_leaf(work->fields, leaf->leaf, leaf->subleaf, &fields);
+	own = fields;
+	if (work->fields != &work->host->cpus[0])
+		evc_dump_leaf(&work->host->cpus[0], leaf->leaf, leaf->subleaf, &own);
+	for (int reg = 0; reg < 4; reg++) {
+		const struct evc_leaf *from =
+			fields.known[reg] != UINT32_MAX || !fields.value[reg] ? &own : &fields;
+		uint32_t known = from->known[reg];
+
+		if (passes == EVC_MAY_EITHER)
+			known &= ~from->value[reg];
+		leaf->known[reg] = known;
+		leaf->value[reg] = from->value[reg] & known;
+	}
 }
 
 static void put_limited(const struct evc_offer_work *work, const struct evc_feature *feature, uint32_t *value,
@@ -100,16 +108,15 @@ static void put_bit(const struct evc_offer_work *work, unsigned id, uint64_t *va
 		*known &= ~mask;
 }
 
-/* The features of one register of CPUID, from id on; returns the id after them. */
+/* The features of one register of CPUID, from id on, over what passes of it; returns the id after them. */
 static unsigned put_register(const struct evc_offer_work *work, unsigned id, struct evc_leaf *leaf)
 {
 	const struct evc_bit *first = &evc_features[id].bit;
+	uint32_t base = leaf->value[first->reg], base_known = leaf->known[first->reg];
 	uint64_t value, known;
-	uint32_t base, base_known;
 	unsigned end = id;
 	bool levelled = false;
 
-	base = base_register(work, first->leaf, first->subleaf, first->reg, &base_known);
 	while (end < EVC_N_FEATURES && evc_features[end].bit.leaf == first->leaf &&
 	       evc_features[end].bit.subleaf == first->subleaf && evc_features[end].bit.reg == first->reg)
 		levelled |= is_levelled(&evc_features[end++]);
@@ -156,9 +163,7 @@ static void put_leaves(struct evc_offer_work *work)
 		struct evc_leaf leaf = { .leaf = evc_features[id].bit.leaf,
 			                 .subleaf = evc_features[id].bit.subleaf };
 
-		for (int reg = 0; reg < 4; reg++)
-			leaf.value[reg] = base_register(work, leaf.leaf, leaf.subleaf, (enum evc_reg)reg,
-			                                &leaf.known[reg]);
+		put_base(work, &leaf);
 		while (id < EVC_N_FEATURES && evc_features[id].bit.reg != EVC_MSR &&
 		       evc_features[id].bit.leaf == leaf.leaf && evc_features[id].bit.subleaf == leaf.subleaf)
 			id = put_register(work, id, &leaf);
@@ -178,19 +183,15 @@ static void put_rest(struct evc_offer_work *work)
 	for (size_t i = 0; i < raw->n_leaves; i++) {
 		const struct evc_leaf *from = &raw->leaves[i];
 		struct evc_leaf leaf = { .leaf = from->leaf, .subleaf = from->subleaf };
-		bool there = false;
+		const struct evc_dump written = { .leaves = work->builder.leaves,
+			                          .n_leaves = work->builder.n_leaves };
 
 		if (above(work, from->leaf) ||
 		    evc_kvm_leaf_passes(&work->machine.kernels, from->leaf) == EVC_MAY_NO)
 			continue;
-		for (size_t j = 0; j < work->builder.n_leaves && !there; j++)
-			there = work->builder.leaves[j].leaf == from->leaf &&
-			        work->builder.leaves[j].subleaf == from->subleaf;
-		if (there)
+		if (evc_dump_find(&written, from->leaf, from->subleaf))
 			continue;
-		for (int reg = 0; reg < 4; reg++)
-			leaf.value[reg] = base_register(work, leaf.leaf, leaf.subleaf, (enum evc_reg)reg,
-			                                &leaf.known[reg]);
+		put_base(work, &leaf);
 		evc_dump_set_bits(&work->builder, &leaf);
 	}
 }

@@ -83,15 +83,12 @@ static void ask_count(struct evc_dump_builder *builder, uint32_t leaf, uint32_t 
 		ask(builder, leaf, i, value);
 }
 
-/* From subleaf on until the type field of a register is 0, that one included. */
-static void ask_list(struct evc_dump_builder *builder, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
-                     uint32_t type)
+/* After subleaf, whose answer value holds, until the type field of a register is 0, that one included. */
+static void ask_list(struct evc_dump_builder *builder, uint32_t leaf, uint32_t subleaf,
+                     uint32_t value[static 4], enum evc_reg reg, uint32_t type)
 {
-	uint32_t value[4];
-
-	do {
+	while (value[reg] & type && ++subleaf < MAX_SUBLEAVES)
 		ask(builder, leaf, subleaf, value);
-	} while (value[reg] & type && ++subleaf < MAX_SUBLEAVES);
 }
 
 /* Leaf 0xd without XSAVE is zero in EAX and EDX of subleaf 0, and then has nothing else. */
@@ -109,7 +106,7 @@ static void ask_components(struct evc_dump_builder *builder, const uint32_t firs
 
 static void ask_subleaves(struct evc_dump_builder *builder, uint32_t leaf, enum ending ending)
 {
-	uint32_t first[4];
+	uint32_t first[4], value[4];
 
 	ask(builder, leaf, 0, first);
 	switch (ending) {
@@ -117,17 +114,18 @@ static void ask_subleaves(struct evc_dump_builder *builder, uint32_t leaf, enum 
 		ask_count(builder, leaf, 1, first[EVC_EAX]);
 		break;
 	case LISTED_EAX_4_0:
-		ask_list(builder, leaf, 0, EVC_EAX, 0x1f);
+		ask_list(builder, leaf, 0, first, EVC_EAX, 0x1f);
 		break;
 	case LISTED_ECX_15_8:
-		ask_list(builder, leaf, 0, EVC_ECX, 0xff00);
+		ask_list(builder, leaf, 0, first, EVC_ECX, 0xff00);
 		break;
 	case LISTED_EAX_11_0:
-		ask_list(builder, leaf, 0, EVC_EAX, 0xfff);
+		ask_list(builder, leaf, 0, first, EVC_EAX, 0xfff);
 		break;
 	case ENCLAVES:
 		ask_count(builder, leaf, 1, first[EVC_EAX] ? 1 : 0);
-		ask_list(builder, leaf, 2, EVC_EAX, 0xf);
+		ask(builder, leaf, 2, value);
+		ask_list(builder, leaf, 2, value, EVC_EAX, 0xf);
 		break;
 	case COMPONENTS:
 		ask_components(builder, first);
@@ -156,35 +154,32 @@ static void ask_leaf(struct evc_dump_builder *builder, uint32_t leaf)
 	ask(builder, leaf, 0, value);
 }
 
-/* A CPU without the range answers its first leaf with something else: then there is no more. */
-static void ask_range(struct evc_dump_builder *builder, uint32_t base)
+/*
+ * A CPU without the range answers its first leaf with something else: then there is no more.  Returns
+ * what the first leaf states as the highest.
+ */
+static uint32_t ask_range(struct evc_dump_builder *builder, uint32_t base)
 {
 	uint32_t first[4], last;
 
 	ask(builder, base, 0, first);
 	last = first[EVC_EAX];
 	if (last < base || last - base >= MAX_RANGE)
-		return;
+		return last;
 	for (uint32_t leaf = base + 1; leaf <= last; leaf++)
 		ask_leaf(builder, leaf);
-}
-
-/* Has an answer of the first leaf of a hypervisor's range the form of one? */
-static bool is_hypervisor(struct evc_dump_builder *builder, uint32_t base)
-{
-	uint32_t value[4];
-
-	ask(builder, base, 0, value);
-	return value[EVC_EAX] >= base && value[EVC_EAX] - base < 0x100;
+	return last;
 }
 
 void evc_cpuid_read(struct evc_dump_builder *builder)
 {
+	uint32_t highest;
+
 	ask_range(builder, 0x0);
 	ask_range(builder, 0x20000000); /* the first Xeon Phi */
-	ask_range(builder, 0x40000000);
+	highest = ask_range(builder, 0x40000000);
 	/* A hypervisor that also speaks Hyper-V's language has its own leaves 0x100 further on. */
-	if (is_hypervisor(builder, 0x40000000))
+	if (highest >= 0x40000000 && highest - 0x40000000 < 0x100)
 		ask_range(builder, 0x40000100);
 	ask_range(builder, 0x80000000);
 	ask_range(builder, 0x80860000);

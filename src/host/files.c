@@ -18,11 +18,21 @@ static int fail_errno(struct evc_error *err, const char *path)
 	return status;
 }
 
+/* Room for the whole file and one byte more, so that its end shows at once; a guess for what has no size. */
+static size_t first_size(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > EVC_MAX_TEXT)
+		return 64 * 1024;
+	return (size_t)st.st_size + 1;
+}
+
 /* Everything that fd has, in a buffer of the arena that doubles. */
 static int read_all(int fd, const char *path, struct evc_arena *arena, struct evc_span *ret_text,
                     struct evc_error *err)
 {
-	size_t size = 64 * 1024, length = 0;
+	size_t size = first_size(fd), length = 0;
 	char *text = evc_arena_alloc(arena, size);
 
 	while (text) {

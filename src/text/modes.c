@@ -67,7 +67,10 @@ static bool is_blank(char c)
 
 static struct evc_span without_comment(struct evc_span line)
 {
-	for (size_t i = 0; i < line.length; i++) {
+	/* Most lines have none. */
+	const char *mark = line.length ? memchr(line.text, '#', line.length) : NULL;
+
+	for (size_t i = mark ? (size_t)(mark - line.text) : line.length; i < line.length; i++) {
 		if (line.text[i] != '#')
 			continue;
 		if (!i || line.text[i - 1] == '\t' ||

@@ -33,8 +33,12 @@ void evc_show_prepare(const struct evc_host *host, const struct evc_modes *modes
 	ret_show->host = host;
 	ret_show->modes = modes;
 	ret_show->offer = offer;
-	evc_cpu_decode_host(host, &ret_show->all);
-	if (host->n_cpus)
+	/* What is given as it is has been decoded already. */
+	if (offer && offer->basis == EVC_OFFER_GIVEN && host->n_cpus)
+		ret_show->all = offer->cpu;
+	else
+		evc_cpu_decode_host(host, &ret_show->all);
+	if (host->n_cpus > 1)
 		evc_cpu_decode(&host->cpus[0], &ret_show->first);
 	else
 		ret_show->first = ret_show->all;
@@ -264,8 +268,7 @@ static void put_kinds(const struct evc_show *show, struct evc_sink *out)
 
 void evc_show_text(const struct evc_show *show, struct evc_sink *out)
 {
-	struct evc_set set;
-	const char *name;
+	struct evc_show_group groups[EVC_SHOW_GROUPS];
 
 	put_identity(show, out);
 	put_levels(show, out);
@@ -273,11 +276,12 @@ void evc_show_text(const struct evc_show *show, struct evc_sink *out)
 	put_facts(show->host, out);
 	put_kinds(show, out);
 	evc_sink_puts(out, "\nfeatures\n");
-	for (unsigned i = 0; (name = evc_show_group(&show->all, i, &set)); i++) {
-		if (evc_set_is_empty(&set))
+	evc_show_groups(&show->all, groups);
+	for (unsigned i = 0; i < EVC_SHOW_GROUPS; i++) {
+		if (evc_set_is_empty(&groups[i].set))
 			continue;
-		evc_sink_printf(out, "  %s\n", name);
-		evc_report_set(&set, 4, out);
+		evc_sink_printf(out, "  %s\n", groups[i].name);
+		evc_report_set(&groups[i].set, 4, out);
 	}
 }
 
@@ -343,11 +347,11 @@ static json_t *kinds_json(const struct evc_host *host)
 static json_t *features_json(const struct evc_cpu *cpu)
 {
 	json_t *object = json_object();
-	struct evc_set set;
-	const char *name;
+	struct evc_show_group groups[EVC_SHOW_GROUPS];
 
-	for (unsigned i = 0; (name = evc_show_group(cpu, i, &set)); i++)
-		json_object_set_new(object, name, evc_report_set_json(&set));
+	evc_show_groups(cpu, groups);
+	for (unsigned i = 0; i < EVC_SHOW_GROUPS; i++)
+		json_object_set_new(object, groups[i].name, evc_report_set_json(&groups[i].set));
 	return object;
 }
 

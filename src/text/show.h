@@ -50,7 +50,14 @@ json_t *evc_show_leaf_json(const struct evc_dump *dump, const struct evc_leaf *l
 /* Every leaf and model-specific register of every kind of CPU. */
 void evc_show_raw(const struct evc_host *host, struct evc_sink *out);
 
-/* Groups of single bits that the cpu has: 0 .. n-1, NULL after the last; ret_set gets the members. */
-const char *evc_show_group(const struct evc_cpu *cpu, unsigned number, struct evc_set *ret_set);
+enum { EVC_SHOW_GROUPS = 8 };
+
+/* Single bits that the cpu has, in groups of what people look for. */
+struct evc_show_group {
+	const char *name;
+	struct evc_set set;
+};
+
+void evc_show_groups(const struct evc_cpu *cpu, struct evc_show_group ret_groups[static EVC_SHOW_GROUPS]);
 
 #endif

@@ -4,16 +4,17 @@
 
 #include <string.h>
 
+/* In the order of printing: what people look for first. */
 enum group {
-	GROUP_WARNINGS,
-	GROUP_HYPERVISOR,
-	GROUP_VIRTUALISATION,
-	GROUP_STATE,
-	GROUP_VECTOR,
 	GROUP_BASIC,
 	GROUP_EXTENDED,
+	GROUP_VECTOR,
+	GROUP_STATE,
 	GROUP_MSR,
-	N_GROUPS,
+	GROUP_WARNINGS,
+	GROUP_VIRTUALISATION,
+	GROUP_HYPERVISOR,
+	N_GROUPS = EVC_SHOW_GROUPS,
 };
 
 static const char *const group_names[N_GROUPS] = {
@@ -22,11 +23,6 @@ static const char *const group_names[N_GROUPS] = {
 	[GROUP_VECTOR] = "vectors",           [GROUP_BASIC] = "basic leaves",
 	[GROUP_EXTENDED] = "extended leaves", [GROUP_MSR] = "registers (MSR)",
 };
-
-/* Order of printing: what people look for first. */
-static const enum group order[N_GROUPS] = { GROUP_BASIC,          GROUP_EXTENDED,  GROUP_VECTOR,
-	                                    GROUP_STATE,          GROUP_MSR,       GROUP_WARNINGS,
-	                                    GROUP_VIRTUALISATION, GROUP_HYPERVISOR };
 
 /* Add what needs a member, directly or over others, until nothing changes. */
 static void add_dependents(struct evc_set *set)
@@ -68,12 +64,10 @@ static enum group group_of(enum evc_feature_id id, const struct kin *kin)
 	return feature->bit.leaf >= 0x40000000 ? GROUP_HYPERVISOR : GROUP_BASIC;
 }
 
-const char *evc_show_group(const struct evc_cpu *cpu, unsigned number, struct evc_set *ret_set)
+void evc_show_groups(const struct evc_cpu *cpu, struct evc_show_group ret_groups[static EVC_SHOW_GROUPS])
 {
 	struct kin kin = { 0 };
 
-	if (number >= N_GROUPS)
-		return NULL;
 	evc_set_add(&kin.vector, EVC_F_MMX);
 	evc_set_add(&kin.vector, EVC_F_SSE);
 	evc_set_add(&kin.vector, EVC_F_AVX);
@@ -83,13 +77,13 @@ const char *evc_show_group(const struct evc_cpu *cpu, unsigned number, struct ev
 	evc_set_add(&kin.guests, EVC_F_VMX);
 	evc_set_add(&kin.guests, EVC_F_SVM);
 	add_dependents(&kin.guests);
-	*ret_set = (struct evc_set){ 0 };
+	for (unsigned i = 0; i < EVC_SHOW_GROUPS; i++)
+		ret_groups[i] = (struct evc_show_group){ .name = group_names[i] };
 	EVC_SET_FOREACH(id, &cpu->has)
 	{
-		if (evc_feature_is_bit(&evc_features[id]) && group_of(id, &kin) == order[number])
-			evc_set_add(ret_set, id);
+		if (evc_feature_is_bit(&evc_features[id]))
+			evc_set_add(&ret_groups[group_of(id, &kin)].set, id);
 	}
-	return group_names[order[number]];
 }
 
 /* Does the feature live in this register of this leaf, for this vendor? */
