@@ -105,15 +105,31 @@ bool evc_arena_failed(const struct evc_arena *arena)
 	return arena->failed;
 }
 
-void evc_arena_free(struct evc_arena *arena)
+static void free_blocks(struct evc_arena_block *block)
 {
-	struct evc_arena_block *block = arena->head;
-
 	while (block) {
 		struct evc_arena_block *next = block->next;
 
 		free(block);
 		block = next;
 	}
+}
+
+void evc_arena_reset(struct evc_arena *arena)
+{
+	struct evc_arena_block *kept = arena->head;
+
+	if (kept) {
+		free_blocks(kept->next);
+		kept->next = NULL;
+		memset(kept->bytes, 0, kept->used);
+		kept->used = 0;
+	}
+	*arena = (struct evc_arena){ .head = kept };
+}
+
+void evc_arena_free(struct evc_arena *arena)
+{
+	free_blocks(arena->head);
 	*arena = (struct evc_arena){ 0 };
 }

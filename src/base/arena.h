@@ -35,6 +35,9 @@ char *evc_arena_printf(struct evc_arena *arena, const char *format, ...)
 
 bool evc_arena_failed(const struct evc_arena *arena);
 
+/* Empty for the next of many like it: what was taken is gone, the newest block is kept for use again. */
+void evc_arena_reset(struct evc_arena *arena);
+
 /* Give everything back; the arena is empty and usable again. */
 void evc_arena_free(struct evc_arena *arena);
 

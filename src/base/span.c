@@ -5,7 +5,8 @@
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
+	/* \t \n \v \f \r are in a row. */
+	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static char lower(char c)

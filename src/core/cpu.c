@@ -100,15 +100,17 @@ static void decode_vendor(const struct evc_dump *dump, struct evc_cpu *cpu)
 
 static void decode_brand(const struct evc_dump *dump, struct evc_cpu *cpu)
 {
-	for (uint32_t i = 0; i < 12; i++) {
-		uint64_t known,
-			value = evc_dump_register(dump, 0x80000002 + i / 4, 0, (enum evc_reg)(i % 4), &known);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct evc_leaf leaf;
 
-		if (known != UINT32_MAX) {
-			cpu->brand[0] = '\0';
-			return;
+		evc_dump_leaf(dump, 0x80000002 + i, 0, &leaf);
+		for (int reg = 0; reg < 4; reg++) {
+			if (leaf.known[reg] != UINT32_MAX) {
+				cpu->brand[0] = '\0';
+				return;
+			}
+			put_text(cpu->brand + 16 * i + 4 * reg, leaf.value[reg]);
 		}
-		put_text(cpu->brand + 4 * i, value);
 	}
 	trim(cpu->brand);
 }
@@ -160,6 +162,17 @@ static bool same_leaf(const struct evc_bit *a, const struct evc_bit *b)
 	return a->leaf == b->leaf && a->subleaf == b->subleaf && (a->reg == EVC_MSR) == (b->reg == EVC_MSR);
 }
 
+static bool is_zero(const struct evc_leaf *leaf)
+{
+	uint32_t values = 0, known = UINT32_MAX;
+
+	for (int reg = 0; reg < 4; reg++) {
+		values |= leaf->value[reg];
+		known &= leaf->known[reg];
+	}
+	return !values && known == UINT32_MAX;
+}
+
 /* The tables are sorted by place, so each leaf is asked for once. */
 static void decode_features(const struct evc_dump *dump, struct evc_cpu *cpu)
 {
@@ -178,6 +191,12 @@ static void decode_features(const struct evc_dump *dump, struct evc_cpu *cpu)
 			continue;
 		}
 		evc_dump_reader_leaf(&reader, first->leaf, first->subleaf, &leaf);
+		/* Most leaves are not there: whoever's their features are, they are known and not there. */
+		if (is_zero(&leaf)) {
+			for (; id < EVC_N_FEATURES && same_leaf(&evc_features[id].bit, first); id++)
+				evc_set_add(&cpu->known, (enum evc_feature_id)id);
+			continue;
+		}
 		for (; id < EVC_N_FEATURES && same_leaf(&evc_features[id].bit, first); id++) {
 			enum evc_reg reg = evc_features[id].bit.reg;
 

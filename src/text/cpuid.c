@@ -48,12 +48,17 @@ static struct evc_span strip(struct evc_span line)
 	return line;
 }
 
+/* The word is in lower case. */
 static bool skip_nocase(struct evc_span *span, const char *word)
 {
-	size_t n = strlen(word);
+	size_t n = 0;
 
-	if (span->length < n || !evc_span_equals_nocase((struct evc_span){ span->text, n }, word))
-		return false;
+	for (; word[n]; n++) {
+		char c = n < span->length ? span->text[n] : '\0';
+
+		if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != word[n])
+			return false;
+	}
 	span->text += n;
 	span->length -= n;
 	return true;

@@ -71,10 +71,12 @@ static int read_source(struct evc_modes_reader *reader, unsigned number, struct 
 /* The last '@' after two blanks. */
 static bool split_claim(struct evc_span *line, struct evc_span *ret_claim)
 {
-	for (size_t i = line->length; i > 0; i--) {
-		const char *at = &line->text[i - 1];
+	const char *at = line->length ? memrchr(line->text, '@', line->length) : NULL;
 
-		if (*at != '@' || i == 2 || (i > 2 && at[-1] != '\t' && !(at[-1] == ' ' && at[-2] == ' ')))
+	for (; at; at = memrchr(line->text, '@', (size_t)(at - line->text))) {
+		size_t i = (size_t)(at - line->text) + 1;
+
+		if (i == 2 || (i > 2 && at[-1] != '\t' && !(at[-1] == ' ' && at[-2] == ' ')))
 			continue;
 		*ret_claim = (struct evc_span){ .text = at + 1, .length = line->length - i };
 		line->length = i - 1;

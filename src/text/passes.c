@@ -77,10 +77,15 @@ static int read_pass(struct evc_modes_reader *reader, struct evc_span line, unsi
 
 static void add_leaves(struct evc_modes *modes)
 {
-	for (unsigned id = 0; id < EVC_N_FEATURES; id++)
-		if (evc_features[id].bit.reg != EVC_MSR &&
-		    evc_modes_leaf_passes(modes, evc_features[id].bit.leaf))
+	bool passes = false;
+
+	/* Features are sorted by place: each leaf is asked for once. */
+	for (unsigned id = 0; id < EVC_N_FEATURES && evc_features[id].bit.reg != EVC_MSR; id++) {
+		if (!id || evc_features[id].bit.leaf != evc_features[id - 1].bit.leaf)
+			passes = evc_modes_leaf_passes(modes, evc_features[id].bit.leaf);
+		if (passes)
 			evc_set_add(&modes->passes, (enum evc_feature_id)id);
+	}
 }
 
 int evc_passes_read_lines(struct evc_modes_reader *reader, const struct evc_mode_block *block,

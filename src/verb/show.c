@@ -79,15 +79,18 @@ static int show_leaf(struct evc_command *command, const struct evc_host *host, c
 struct view {
 	struct evc_modes modes;
 	struct evc_offer_options options;
+	struct evc_arena scratch; /* for one host at a time */
 };
 
-static int show_all(struct evc_command *command, const struct view *view, const struct evc_host *host,
+static int show_all(struct evc_command *command, struct view *view, const struct evc_host *host,
                     struct evc_error *err)
 {
-	struct evc_findings findings = { .arena = command->arena };
 	struct evc_offer offer;
 	struct evc_show show;
-	int status = evc_offer_make(host, &view->options, command->arena, &offer, &findings, err);
+	int status;
+
+	evc_arena_reset(&view->scratch);
+	status = evc_offer_make(host, &view->options, &view->scratch, &offer, NULL, err);
 
 	if (status < 0)
 		return status;
@@ -99,7 +102,7 @@ static int show_all(struct evc_command *command, const struct view *view, const 
 	return EVC_OK;
 }
 
-static int show(struct evc_command *command, const struct view *view, const struct evc_host *host,
+static int show(struct evc_command *command, struct view *view, const struct evc_host *host,
                 struct evc_error *err)
 {
 	size_t n;
@@ -138,6 +141,7 @@ static int run(struct evc_command *command, struct evc_error *err)
 			evc_sink_puts(command->out, "\n");
 		status = show(command, &view, &hosts.items[i], err);
 	}
+	evc_arena_free(&view.scratch);
 	if (status >= 0 && hosts.n && !shown) {
 		*err = hosts.items[0].error;
 		return err->code;
