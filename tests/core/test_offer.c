@@ -127,7 +127,7 @@ static unsigned compare(const struct recording *recording, const struct evc_host
                         const struct evc_host *on, const struct evc_host *off)
 {
 	struct evc_offer offer = offer_of(raw, &recording->options);
-	unsigned n = 0;
+	unsigned n = 0, wrong_yes = 0, wrong_no = 0;
 
 	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
 		struct evc_bit bit = evc_features[id].bit;
@@ -138,12 +138,16 @@ static unsigned compare(const struct recording *recording, const struct evc_host
 		if (!evc_feature_is_bit(&evc_features[id]) || !evc_qemu_properties[id].libvirt)
 			continue;
 		n++;
+		wrong_yes += got > want;
+		wrong_no += got < want;
 		if (!known)
 			fail_msg("%s: %s is not known", recording->name, evc_features[id].name);
 		if ((got == want) == is_explained(recording, id))
 			fail_msg("%s: %s is %d, in the guest it was %d", recording->name,
 			         evc_features[id].name, (int)got, (int)want);
 	}
+	print_message("# %s: %u bits right, %u wrong yes, %u wrong no\n", recording->name,
+	              n - wrong_yes - wrong_no, wrong_yes, wrong_no);
 	return n;
 }
 
