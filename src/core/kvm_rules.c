@@ -68,8 +68,11 @@ static uint8_t compare(const struct run *run, const struct evc_kvm_op *op)
 	const struct evc_cpu *raw = run->machine->raw;
 	unsigned kind = op->op - EVC_OP_FAMILY_EQ;
 	const uint32_t numbers[] = { raw->family, raw->model, raw->stepping, run->machine->microcode };
-	uint32_t number = numbers[kind / 6], other = op->argument;
+	uint32_t number, other = op->argument;
 
+	if (kind / 6 >= sizeof(numbers) / sizeof(numbers[0]))
+		return EVC_MAY_EITHER;
+	number = numbers[kind / 6];
 	if (kind / 6 < 3 && !raw->identified)
 		return EVC_MAY_EITHER;
 	switch (kind % 6) {

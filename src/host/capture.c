@@ -135,13 +135,26 @@ static bool is_online(uint32_t cpu)
 	return text == '1';
 }
 
-static int read_pinned(struct capture *capture, cpu_set_t *mask, size_t size, struct evc_error *err)
+/* CPUs are numbered below this: as configured, or as this process may use them where /sys is not mounted. */
+static uint32_t cpu_limit(const cpu_set_t *usable, size_t size)
 {
-	long n = sysconf(_SC_NPROCESSORS_CONF);
+	long configured = sysconf(_SC_NPROCESSORS_CONF);
+	uint32_t limit = configured > 0 ? (uint32_t)configured : 0;
+
+	for (uint32_t cpu = 0; cpu < EVC_MAX_CPUS; cpu++)
+		if (CPU_ISSET_S(cpu, size, usable) && cpu >= limit)
+			limit = cpu + 1;
+	return limit < EVC_MAX_CPUS ? limit : EVC_MAX_CPUS;
+}
+
+static int read_pinned(struct capture *capture, const cpu_set_t *usable, cpu_set_t *mask, size_t size,
+                       struct evc_error *err)
+{
+	uint32_t limit = cpu_limit(usable, size);
 	int status = EVC_OK;
 
-	for (uint32_t cpu = 0; cpu < (uint32_t)n && cpu < EVC_MAX_CPUS && status == EVC_OK; cpu++) {
-		if (!is_online(cpu))
+	for (uint32_t cpu = 0; cpu < limit && status == EVC_OK; cpu++) {
+		if (!CPU_ISSET_S(cpu, size, usable) && !is_online(cpu))
 			continue;
 		CPU_ZERO_S(size, mask);
 		CPU_SET_S(cpu, size, mask);
@@ -166,7 +179,7 @@ static int read_all(struct capture *capture, struct evc_error *err)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	if (sched_getaffinity(0, size, before))
 		return evc_fail(err, EVC_ERR_IO, "sched_getaffinity: %s", strerror(errno));
-	status = read_pinned(capture, mask, size, err);
+	status = read_pinned(capture, before, mask, size, err);
 	sched_setaffinity(0, size, before);
 	return status;
 }
