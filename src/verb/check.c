@@ -6,6 +6,7 @@
 #include "verb/input.h"
 #include "verb/side.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const struct evc_param params[] = {
@@ -38,6 +39,7 @@ static void put_verdict(const struct question *question, const struct evc_check_
 {
 	const char *how = verdict == EVC_YES ? "can" : verdict == EVC_NO ? "cannot" : "may or may not";
 
+	assert(question->mode || question->guest);
 	if (question->mode)
 		evc_sink_printf(out, "%s %s join at %s\n", host->name, how, question->mode->key);
 	else
@@ -49,6 +51,7 @@ static json_t *answer_json(const struct question *question, const struct evc_che
 {
 	json_t *object = json_object();
 
+	assert(question->mode || question->guest);
 	if (question->mode)
 		json_object_set_new(object, "mode", json_string(question->mode->key));
 	else
