@@ -422,15 +422,21 @@ def write_name_order(out, features):
     out.write("};\n\n")
 
 
+def set_initialiser(features, is_member):
+    """C's initialiser of a struct evc_set with those features that is_member says."""
+    words = [0] * ((len(features) + 63) // 64)
+    for index, feature in enumerate(features):
+        if is_member(feature):
+            words[index // 64] |= 1 << (index % 64)
+    listed = ", ".join(f"UINT64_C(0x{word:016x})" for word in words)
+    return f"{{ .word = {{ {listed} }} }}"
+
+
 def write_rule_sets(out, features):
     out.write("const struct evc_set evc_rule_sets[EVC_N_RULES] = {\n")
     for rule in RULES:
-        words = [0] * ((len(features) + 63) // 64)
-        for index, f in enumerate(features):
-            if f.rule == rule:
-                words[index // 64] |= 1 << (index % 64)
-        listed = ", ".join(f"UINT64_C(0x{word:016x})" for word in words)
-        out.write(f"\t[EVC_RULE_{rule.upper()}] = {{ .word = {{ {listed} }} }},\n")
+        members = set_initialiser(features, lambda feature, rule=rule: feature.rule == rule)
+        out.write(f"\t[EVC_RULE_{rule.upper()}] = {members},\n")
     out.write("};\n\n")
 
 
@@ -476,6 +482,22 @@ def write_text(path, symbol, source):
         for line in lines:
             out.write("\t" + quote(line.rstrip("\n"))[:-1] + "\\n\"\n")
         out.write("\t\"\";\n")
+
+
+def generate_one(doc, read, write):
+    """The command of a generator of one file: read(data directory), then write(stream, what was read)."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    try:
+        tables = read(args.data)
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    with open(args.out, "w", encoding="utf-8") as out:
+        write(out, tables)
+    return 0
 
 
 def main():

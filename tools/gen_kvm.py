@@ -6,7 +6,6 @@ Conditions become programs of a small stack machine (src/core/kvm_rules.h).  Ref
 trees, options and flags, bad conditions, doubled rules and lines without a source.
 """
 
-import argparse
 import re
 import sys
 
@@ -299,20 +298,5 @@ def write(out, tables):
               f"_Static_assert({len(tables.options)} <= EVC_KVM_OPTIONS, \"options\");\n")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--out", required=True)
-    args = parser.parse_args()
-    try:
-        tables = read(args.data)
-    except gen.Refusal as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    with open(args.out, "w", encoding="utf-8") as out:
-        write(out, tables)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(gen.generate_one(__doc__, read, write))

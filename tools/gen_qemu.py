@@ -5,7 +5,6 @@
 Refuses an unknown feature, a doubled one, and what is not of the form that the file describes.
 """
 
-import argparse
 import re
 import sys
 
@@ -73,28 +72,9 @@ def write(out, features, properties, pins, sets):
         out.write(f"\t{{ .name = {gen.quote(name)}, .value = {gen.quote(value)}, .since = {since} }},\n")
     out.write(f"}};\n\nconst size_t evc_n_qemu_pins = {len(pins)};\n")
     for word, members in sets.items():
-        words = [0] * ((len(features) + 63) // 64)
-        for index, candidate in enumerate(features):
-            if candidate in members:
-                words[index // 64] |= 1 << (index % 64)
-        listed = ", ".join(f"UINT64_C(0x{value:016x})" for value in words)
-        out.write(f"\nconst struct evc_set evc_qemu_{word.replace('-', '_')} = {{ .word = {{ {listed} }} }};\n")
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--out", required=True)
-    args = parser.parse_args()
-    try:
-        tables = read(args.data)
-    except gen.Refusal as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    with open(args.out, "w", encoding="utf-8") as out:
-        write(out, *tables)
-    return 0
+        initialiser = gen.set_initialiser(features, lambda feature, members=members: feature in members)
+        out.write(f"\nconst struct evc_set evc_qemu_{word.replace('-', '_')} = {initialiser};\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(gen.generate_one(__doc__, read, lambda out, tables: write(out, *tables)))
