@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest/qmp.h"
+
+#include "host/spawn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PIECE = 64 * 1024 };
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Name the QEMU that an error is about, and remember what became of it. */
+static int fail_as(struct evc_qmp *qmp, enum evc_qmp_state state, int status, struct evc_error *err)
+{
+	qmp->state = state;
+	evc_error_set_origin(err, qmp->name);
+	return status;
+}
+
+/* Wait until the descriptor can be read or written; false at the deadline. */
+static bool wait_for(int fd, short events, int64_t deadline)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = events };
+
+	for (;;) {
+		int64_t left = deadline - now_ms();
+		int n = poll(&poll_fd, 1, left > 0 ? (int)left : 0);
+
+		if (n > 0)
+			return true;
+		if (n == 0 || errno != EINTR)
+			return false;
+	}
+}
+
+static int silent(struct evc_qmp *qmp, const char *command, struct evc_error *err)
+{
+	if (!*command)
+		return fail_as(
+			qmp, EVC_QMP_SILENT,
+			evc_fail(err, EVC_ERR_IO,
+		                 "QEMU does not greet: it answers one client at a time, and another one may "
+		                 "be connected; or it is stopped by a signal"),
+			err);
+	return fail_as(
+		qmp, EVC_QMP_SILENT,
+		evc_fail(err, EVC_ERR_IO,
+	                 "QEMU did not answer %s in time; see whether it is stopped or overloaded, and "
+	                 "try again",
+	                 command),
+		err);
+}
+
+static int gone(struct evc_qmp *qmp, struct evc_error *err)
+{
+	return fail_as(
+		qmp, EVC_QMP_GONE,
+		evc_fail(err, EVC_ERR_IO,
+	                 "QEMU closed the connection: it ended, or its monitor was taken away; its own "
+	                 "log says which"),
+		err);
+}
+
+static int send_text(struct evc_qmp *qmp, const char *command, const char *text, int64_t deadline,
+                     struct evc_error *err)
+{
+	size_t length = strlen(text);
+
+	while (length) {
+		ssize_t n;
+
+		if (!wait_for(qmp->fd, POLLOUT, deadline))
+			return silent(qmp, command, err);
+		n = write(qmp->fd, text, length);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return gone(qmp, err);
+		if (n > 0) {
+			text += n;
+			length -= (size_t)n;
+		}
+	}
+	return EVC_OK;
+}
+
+/* The next message, whatever it is; its object is NULL at the deadline. */
+static int receive(struct evc_qmp *qmp, int64_t deadline, struct evc_qmp_message *ret_message,
+                   struct evc_error *err)
+{
+	char piece[PIECE];
+
+	for (;;) {
+		int status = evc_qmp_next(&qmp->stream, ret_message, err);
+		ssize_t n;
+
+		if (status < 0)
+			return fail_as(qmp, EVC_QMP_GARBAGE, status, err);
+		if (ret_message->object || !wait_for(qmp->fd, POLLIN, deadline))
+			return EVC_OK;
+		n = read(qmp->fd, piece, sizeof(piece));
+		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+			return gone(qmp, err);
+		if (n > 0)
+			evc_qmp_feed(&qmp->stream, piece, (size_t)n);
+	}
+}
+
+static void queue(struct evc_qmp *qmp, const struct evc_qmp_message *event)
+{
+	if (json_array_size(qmp->events) >= EVC_QMP_EVENTS) {
+		json_array_remove(qmp->events, 0);
+		qmp->n_dropped++;
+	}
+	json_array_append(qmp->events, event->object);
+}
+
+static int open_unix(const struct evc_qmp_address *address, struct evc_error *err)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return evc_fail(err, EVC_ERR_IO, "socket: %s", strerror(errno));
+	memcpy(to.sun_path, address->path, strlen(address->path));
+	if (!connect(fd, (struct sockaddr *)&to, sizeof(to)))
+		return fd;
+	if (errno == ECONNREFUSED)
+		(void)evc_fail(err, EVC_ERR_IO,
+		               "nobody listens there: the QEMU that made the socket has ended");
+	else if (errno == ENOENT)
+		(void)evc_fail(err, EVC_ERR_IO, "there is no such socket");
+	else if (errno == EAGAIN)
+		(void)evc_fail(err, EVC_ERR_IO, "too many clients wait there already");
+	else
+		(void)evc_fail(err, EVC_ERR_IO, "%s", strerror(errno));
+	close(fd);
+	return EVC_ERR_IO;
+}
+
+/* Either kind of numeric address; returns its length, 0 when it is none. */
+static socklen_t fill_address(const struct evc_qmp_address *address, struct sockaddr_storage *to)
+{
+	struct sockaddr_in *four = (struct sockaddr_in *)to;
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)to;
+
+	if (inet_pton(AF_INET, address->host, &four->sin_addr) == 1) {
+		four->sin_family = AF_INET;
+		four->sin_port = htons(address->port);
+		return sizeof(*four);
+	}
+	if (inet_pton(AF_INET6, address->host, &six->sin6_addr) == 1) {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons(address->port);
+		return sizeof(*six);
+	}
+	return 0;
+}
+
+static int open_tcp(const struct evc_qmp_address *address, int64_t deadline, struct evc_error *err)
+{
+	struct sockaddr_storage to = { 0 };
+	socklen_t length = fill_address(address, &to), size = sizeof(int);
+	int fd, error = 0;
+
+	if (!length)
+		return evc_fail(err, EVC_ERR_USAGE, "%s is not a numeric address: names are not looked up",
+		                address->host);
+	fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return evc_fail(err, EVC_ERR_IO, "socket: %s", strerror(errno));
+	if (!connect(fd, (struct sockaddr *)&to, length))
+		return fd;
+	error = errno;
+	if (error == EINPROGRESS) {
+		error = ETIMEDOUT;
+		if (wait_for(fd, POLLOUT, deadline) && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size))
+			error = errno;
+	}
+	if (!error)
+		return fd;
+	close(fd);
+	return evc_fail(err, EVC_ERR_IO, "cannot be reached: %s", strerror(error));
+}
+
+static int open_fd(const struct evc_qmp_address *address, struct evc_error *err)
+{
+	int fd = fcntl(address->fd, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return evc_fail(err, EVC_ERR_USAGE, "%s", strerror(errno));
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	return fd;
+}
+
+static int open_address(const struct evc_qmp_address *address, int64_t deadline, struct evc_error *err)
+{
+	switch (address->kind) {
+	case EVC_QMP_UNIX:
+		return open_unix(address, err);
+	case EVC_QMP_TCP:
+		return open_tcp(address, deadline, err);
+	case EVC_QMP_FD:
+		break;
+	}
+	return open_fd(address, err);
+}
+
+static int greet(struct evc_qmp *qmp, unsigned timeout_ms, struct evc_error *err)
+{
+	struct evc_qmp_message message;
+	int status = receive(qmp, now_ms() + timeout_ms, &message, err);
+	bool good;
+
+	if (status < 0)
+		return status;
+	if (!message.object)
+		return silent(qmp, "", err);
+	good = message.kind == EVC_QMP_GREETING && evc_qmp_version(message.value, qmp->version);
+	json_decref(message.object);
+	if (!good)
+		return fail_as(
+			qmp, EVC_QMP_GARBAGE,
+			evc_fail(err, EVC_ERR_INPUT,
+		                 "expected QEMU's greeting with its version; is it a guest agent's socket?"),
+			err);
+	return evc_qmp_call(qmp, "qmp_capabilities", NULL, timeout_ms, NULL, err);
+}
+
+/* Everything that a client starts with; the name is cut to size. */
+static void begin(struct evc_qmp *qmp, const char *name)
+{
+	size_t length = strnlen(name, sizeof(qmp->name) - 1);
+
+	*qmp = (struct evc_qmp){ .fd = -1, .events = json_array() };
+	memcpy(qmp->name, name, length);
+}
+
+int evc_qmp_open(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_ms, struct evc_error *err)
+{
+	struct evc_qmp qmp;
+	struct evc_qmp_address to;
+	int status = evc_qmp_address_parse(address, &to, err);
+
+	if (status < 0)
+		return status;
+	begin(&qmp, address);
+	qmp.fd = open_address(&to, now_ms() + timeout_ms, err);
+	status = qmp.fd < 0 ? fail_as(&qmp, EVC_QMP_GONE, qmp.fd, err) : greet(&qmp, timeout_ms, err);
+	if (status < 0)
+		evc_qmp_close(&qmp);
+	else
+		*ret_qmp = qmp;
+	return status;
+}
+
+int evc_qmp_open_domain(struct evc_qmp *ret_qmp, const char *uri, const char *domain, unsigned timeout_ms,
+                        struct evc_error *err)
+{
+	char name[sizeof(ret_qmp->name)];
+	struct evc_qmp qmp;
+	json_t *version = NULL;
+	int status;
+
+	snprintf(name, sizeof(name), "domain %s%s%s", domain, uri ? " of " : "", uri ? uri : "");
+	begin(&qmp, name);
+	qmp.uri = uri;
+	qmp.domain = domain;
+	status = evc_qmp_call(&qmp, "query-version", NULL, timeout_ms, &version, err);
+	if (status == EVC_OK && !evc_qmp_version(version, qmp.version))
+		status = fail_as(&qmp, EVC_QMP_GARBAGE,
+		                 evc_fail(err, EVC_ERR_INPUT, "expected QEMU's version"), err);
+	json_decref(version);
+	if (status < 0)
+		evc_qmp_close(&qmp);
+	else
+		*ret_qmp = qmp;
+	return status;
+}
+
+/* What QEMU says to a command: its value, or its refusal. */
+static int take_answer(struct evc_qmp *qmp, const char *command, const struct evc_qmp_message *answer,
+                       json_t **ret_value, struct evc_error *err)
+{
+	bool unknown = !strcmp(answer->name, "CommandNotFound");
+
+	qmp->state = EVC_QMP_READY;
+	if (answer->kind == EVC_QMP_RETURN) {
+		if (ret_value)
+			*ret_value = json_incref(answer->value);
+		return EVC_OK;
+	}
+	snprintf(qmp->class, sizeof(qmp->class), "%s", *answer->name ? answer->name : "GenericError");
+	if (unknown)
+		return fail_as(qmp, EVC_QMP_READY,
+		               evc_fail(err, EVC_ERR_UNSUPPORTED, "this QEMU (%u.%u) has no command %s",
+		                        qmp->version[0], qmp->version[1], command),
+		               err);
+	return fail_as(qmp, EVC_QMP_READY,
+	               evc_fail(err, EVC_ERR_IO, "QEMU refused %s: %s", command, answer->text), err);
+}
+
+/* Wait for the answer to the last command; events are queued, late answers to earlier ones dropped. */
+static int hear_answer(struct evc_qmp *qmp, const char *command, int64_t deadline, json_t **ret_value,
+                       struct evc_error *err)
+{
+	for (;;) {
+		struct evc_qmp_message message;
+		int status = receive(qmp, deadline, &message, err);
+		bool ours;
+
+		if (status < 0)
+			return status;
+		if (!message.object)
+			return silent(qmp, command, err);
+		if (message.kind == EVC_QMP_EVENT)
+			queue(qmp, &message);
+		ours = (message.kind == EVC_QMP_RETURN || message.kind == EVC_QMP_ERROR) &&
+		       message.id == qmp->last_id;
+		if (ours)
+			status = take_answer(qmp, command, &message, ret_value, err);
+		json_decref(message.object);
+		if (ours)
+			return status;
+	}
+}
+
+/* The command as text, with its id unless it goes through libvirt, which has its own; malloc'ed. */
+static char *write_command(const struct evc_qmp *qmp, const char *command, json_t *arguments)
+{
+	json_t *object = json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
+	char *text;
+
+	if (object && !qmp->domain)
+		json_object_set_new(object, "id", json_integer(qmp->last_id));
+	text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	return text;
+}
+
+static int call_libvirt(struct evc_qmp *qmp, const char *command, const char *text, unsigned timeout_ms,
+                        json_t **ret_value, struct evc_error *err)
+{
+	const char *const with_uri[] = { "virsh",     "-q", "-c", qmp->uri, "qemu-monitor-command",
+		                         qmp->domain, text, NULL };
+	const char *const without[] = { "virsh", "-q", "qemu-monitor-command", qmp->domain, text, NULL };
+	struct evc_arena arena = { 0 };
+	struct evc_qmp_message message = { 0 };
+	const char *output;
+	int status = evc_spawn_output(qmp->uri ? with_uri : without, timeout_ms, &arena, &output, err);
+
+	if (status < 0) {
+		status = fail_as(qmp, EVC_QMP_GONE, status, err);
+	} else {
+		evc_qmp_feed(&qmp->stream, output, strlen(output));
+		status = evc_qmp_next(&qmp->stream, &message, err);
+		evc_qmp_stream_free(&qmp->stream);
+		if (status == EVC_OK && !message.object)
+			status = evc_fail(err, EVC_ERR_INPUT, "virsh printed no answer of QEMU's to %s",
+			                  command);
+		if (status < 0)
+			status = fail_as(qmp, EVC_QMP_GARBAGE, status, err);
+		else
+			status = take_answer(qmp, command, &message, ret_value, err);
+		json_decref(message.object);
+	}
+	evc_arena_free(&arena);
+	return status;
+}
+
+int evc_qmp_call(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                 json_t **ret_value, struct evc_error *err)
+{
+	int64_t deadline = now_ms() + timeout_ms;
+	char *text;
+	int status;
+
+	qmp->last_id++;
+	qmp->class[0] = '\0';
+	text = write_command(qmp, command, arguments);
+	if (!text)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	if (qmp->domain) {
+		status = call_libvirt(qmp, command, text, timeout_ms, ret_value, err);
+	} else if (qmp->fd < 0) {
+		status = gone(qmp, err);
+	} else {
+		status = send_text(qmp, command, text, deadline, err);
+		if (status == EVC_OK)
+			status = send_text(qmp, command, "\n", deadline, err);
+		if (status == EVC_OK)
+			status = hear_answer(qmp, command, deadline, ret_value, err);
+	}
+	free(text);
+	return status;
+}
+
+static bool is_named(const json_t *event, const char *const *names)
+{
+	const char *name = json_string_value(json_object_get(event, "event"));
+
+	for (; names && *names; names++)
+		if (!strcmp(name, *names))
+			return true;
+	return !names;
+}
+
+static json_t *take_queued(struct evc_qmp *qmp, const char *const *names)
+{
+	for (size_t i = 0; i < json_array_size(qmp->events); i++) {
+		json_t *event = json_array_get(qmp->events, i);
+
+		if (!is_named(event, names))
+			continue;
+		json_incref(event);
+		json_array_remove(qmp->events, i);
+		return event;
+	}
+	return NULL;
+}
+
+int evc_qmp_wait(struct evc_qmp *qmp, const char *const *names, unsigned timeout_ms, json_t **ret_event,
+                 struct evc_error *err)
+{
+	int64_t deadline = now_ms() + timeout_ms;
+
+	for (;;) {
+		struct evc_qmp_message message = { 0 };
+		int status = EVC_OK;
+
+		*ret_event = take_queued(qmp, names);
+		if (*ret_event)
+			return EVC_OK;
+		if (qmp->fd < 0)
+			return gone(qmp, err);
+		status = receive(qmp, deadline, &message, err);
+		if (status < 0 || !message.object)
+			return status;
+		if (message.kind == EVC_QMP_EVENT)
+			queue(qmp, &message);
+		json_decref(message.object);
+	}
+}
+
+void evc_qmp_close(struct evc_qmp *qmp)
+{
+	if (qmp->fd >= 0 && qmp->events)
+		close(qmp->fd);
+	json_decref(qmp->events);
+	evc_qmp_stream_free(&qmp->stream);
+	*qmp = (struct evc_qmp){ .fd = -1 };
+}
+
+const char *evc_qmp_version_text(const struct evc_qmp *qmp, struct evc_arena *arena)
+{
+	const char *text =
+		evc_arena_printf(arena, "%u.%u.%u", qmp->version[0], qmp->version[1], qmp->version[2]);
+
+	return text ? text : "";
+}
