@@ -100,3 +100,17 @@ bool evc_dump_announces(const struct evc_dump *dump, uint32_t leaf, uint32_t sub
 		return subleaf <= value;
 	return subleaf < 32 && value >> subleaf & 1;
 }
+
+bool evc_leaf_has_subleaves(uint32_t leaf)
+{
+	/* Those whose subleaves no register of theirs announces. */
+	static const uint32_t others[] = { 0xd, 0x12, 0x1b, 0x1e };
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].leaf == leaf)
+			return true;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i] == leaf)
+			return true;
+	return false;
+}

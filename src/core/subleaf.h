@@ -10,4 +10,7 @@
  */
 bool evc_dump_announces(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf);
 
+/* Does what the leaf answers depend on the subleaf that is asked for (ECX)? */
+bool evc_leaf_has_subleaves(uint32_t leaf);
+
 #endif

@@ -31,7 +31,7 @@ static int fail_errno(struct evc_error *err, const char *what)
 	return evc_fail(err, EVC_ERR_IO, "/dev/kvm: %s: %s", what, strerror(errno));
 }
 
-static int open_kvm(int *ret_fd, struct evc_error *err)
+int evc_kvm_open(int *ret_fd, struct evc_error *err)
 {
 	int version, fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
@@ -71,6 +71,10 @@ static struct kvm_cpuid2 *get_cpuid(int fd, unsigned long request, struct evc_ar
 	return NULL;
 }
 
+/*
+ * Entries that are all zero say nothing, and must not: after KVM_GET_CPUID2 Linux 6.1 leaves the number of
+ * entries as it was asked for, so behind the real ones lie empty ones, which read as "leaf 0 is zero".
+ */
 static void add_cpuid(struct evc_dump_builder *builder, const struct kvm_cpuid2 *cpuid)
 {
 	for (uint32_t i = 0; i < cpuid->nent; i++) {
@@ -78,6 +82,8 @@ static void add_cpuid(struct evc_dump_builder *builder, const struct kvm_cpuid2 
 		const uint32_t value[4] = { entry->eax, entry->ebx, entry->ecx, entry->edx };
 		bool indexed = entry->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
 
+		if (!(value[EVC_EAX] | value[EVC_EBX] | value[EVC_ECX] | value[EVC_EDX]))
+			continue;
 		evc_dump_set_leaf(builder, entry->function, indexed ? entry->index : 0, value);
 	}
 }
@@ -90,6 +96,20 @@ static int dump_of(const struct kvm_cpuid2 *cpuid, struct evc_arena *arena, stru
 	evc_dump_begin(&builder, arena);
 	add_cpuid(&builder, cpuid);
 	return evc_dump_finish(&builder, ret_dump, err);
+}
+
+int evc_kvm_cpuid(int fd, unsigned long request, const char *name, struct evc_arena *arena,
+                  struct evc_dump *ret_dump, struct evc_error *err)
+{
+	struct kvm_cpuid2 *cpuid = get_cpuid(fd, request, arena);
+	int status;
+
+	if (!cpuid)
+		return fail_errno(err, name);
+	status = dump_of(cpuid, arena, ret_dump, err);
+	if (status == EVC_OK)
+		ret_dump->skips_zero = true;
+	return status;
 }
 
 /* The MSRs that say what a guest can have; an older KVM has no such list, which is no failure. */
@@ -243,7 +263,7 @@ enum evc_verdict evc_kvm_trusted(struct evc_arena *arena, struct evc_set *ret_ov
 	int fd = -1;
 
 	*ret_overridden = (struct evc_set){ 0 };
-	if (open_kvm(&fd, err) < 0)
+	if (evc_kvm_open(&fd, err) < 0)
 		return EVC_UNKNOWN;
 	if (make_guest(fd, &guest, err) == EVC_OK) {
 		verdict = trust(fd, &guest, arena, ret_overridden, err);
@@ -271,7 +291,7 @@ int evc_kvm_read(struct evc_arena *arena, struct evc_kvm *ret_kvm, struct evc_er
 {
 	struct evc_kvm kvm = { 0 };
 	struct kvm_cpuid2 *emulated;
-	int fd = -1, status = open_kvm(&fd, err);
+	int fd = -1, status = evc_kvm_open(&fd, err);
 
 	if (status < 0)
 		return status;

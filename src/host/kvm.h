@@ -32,4 +32,14 @@ int evc_kvm_read(struct evc_arena *arena, struct evc_kvm *ret_kvm, struct evc_er
 enum evc_verdict evc_kvm_trusted(struct evc_arena *arena, struct evc_set *ret_overridden,
                                  struct evc_error *err);
 
+/* An open /dev/kvm that speaks the interface we know; the caller closes it.  Fails as evc_kvm_read does. */
+int evc_kvm_open(int *ret_fd, struct evc_error *err);
+
+/*
+ * A list of CPUID leaves of KVM or of a vCPU (KVM_GET_SUPPORTED_CPUID, KVM_GET_CPUID2) as a dump in which
+ * what is not listed is zero.  name is the request's, for errors.
+ */
+int evc_kvm_cpuid(int fd, unsigned long request, const char *name, struct evc_arena *arena,
+                  struct evc_dump *ret_dump, struct evc_error *err);
+
 #endif
