@@ -38,6 +38,8 @@ enum evc_finding_kind {
 	EVC_FINDING_FLOOR,         /* the level is below the floor */
 	EVC_FINDING_CANNOT_RETURN, /* fits there, but could not come back after a restart there */
 	EVC_FINDING_TARGET_LOSS,   /* an export target cannot hold something: detail */
+	EVC_FINDING_SHOWS,         /* subject shows a feature that other's guest was not given */
+	EVC_FINDING_CHANGES,       /* a running guest would see another value of other at subject: detail */
 	EVC_FINDING_NOTE,          /* anything else worth a line: detail */
 };
 

@@ -85,6 +85,8 @@ const char *evc_finding_kind_name(enum evc_finding_kind kind)
 		[EVC_FINDING_FLOOR] = "floor",
 		[EVC_FINDING_CANNOT_RETURN] = "cannot-return",
 		[EVC_FINDING_TARGET_LOSS] = "target-loss",
+		[EVC_FINDING_SHOWS] = "shows",
+		[EVC_FINDING_CHANGES] = "changes",
 		[EVC_FINDING_NOTE] = "note",
 	};
 
@@ -205,6 +207,12 @@ static void put_claim(const struct evc_finding *finding, const char *features, s
 		evc_sink_printf(out, "%s cannot hold", finding->other[0] ? finding->other : "the target");
 		if (finding->feature < EVC_N_FEATURES)
 			evc_sink_printf(out, " %s", features);
+		break;
+	case EVC_FINDING_SHOWS:
+		evc_sink_printf(out, "%s shows %s, which %s does not", subject, features, finding->other);
+		break;
+	case EVC_FINDING_CHANGES:
+		evc_sink_printf(out, "%s differs in %s", subject, finding->other);
 		break;
 	case EVC_FINDING_NOTE:
 		evc_sink_puts(out, finding->subject);
