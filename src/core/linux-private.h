@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef EVC_CORE_LINUX_PRIVATE_H
+#define EVC_CORE_LINUX_PRIVATE_H
+
+/*
+ * The inside of core/linux.h: one prediction in the making, and the words in which the kernel's rules
+ * are written.  A condition is a struct evc_linux_tri, made of bits, flags, MSRs, rows and options by and,
+ * or, not; a rule sets or clears a flag if a condition holds.  A condition carries what it assumed and, when
+ * causes are wanted, the node of the trace that it is.
+ */
+
+#include "core/linux.h"
+
+struct evc_linux_tri {
+	uint32_t depends; /* mask of 1 << enum evc_linux_input */
+	uint16_t node;    /* of the trace; 0: none yet */
+	uint8_t truth;    /* enum evc_truth */
+};
+
+/* Places that survive each new reading of CPUID: surely, perhaps. */
+struct evc_linux_forced {
+	uint32_t sure[EVC_LINUX_WORDS], unsure[EVC_LINUX_WORDS];
+};
+
+struct evc_linux_work {
+	const struct evc_linux_question *question;
+	const struct evc_linux_tree *tree;
+	const struct evc_linux_env *env;
+	struct evc_linux_view *view; /* the flags as they are now, and what was decided so far */
+	struct evc_linux_trace *trace;
+	struct evc_dump_reader reader;
+	uint32_t raw[EVC_LINUX_WORDS], raw_unsure[EVC_LINUX_WORDS]; /* as CPUID has them */
+	struct evc_linux_forced set, cleared;
+	uint32_t force_depends[EVC_LINUX_PLACES];
+	enum evc_linux_vendor vendor; /* EVC_LINUX_VENDOR_ANY: one that this tree does not know */
+	bool vendor_known, signature_known, level_known, xlevel_known;
+	uint32_t signature;
+	unsigned family, model, stepping;
+	uint32_t level, xlevel;        /* highest leaves as the kernel keeps them */
+	uint32_t unaffected, affected; /* what the rows that match say */
+	const struct evc_linux_row *unaffected_row, *affected_row;
+	uint32_t platform_depends;
+};
+
+/* What reading an MSR gives. */
+struct evc_linux_answer {
+	enum evc_truth readable;
+	uint64_t value, known; /* zero where it is refused */
+	uint32_t depends;
+};
+
+/* CPUs of a vendor in a range of families and models; _last 0: the first alone. */
+struct evc_linux_cpus {
+	enum evc_linux_vendor vendor; /* EVC_LINUX_VENDOR_ANY: all */
+	unsigned family, family_last;
+	unsigned model, model_last;
+	const char *text;
+};
+
+/* --- conditions (linux_rules.c) ------------------------------------------------------------------- */
+
+struct evc_linux_tri evc_linux_yes(void);
+struct evc_linux_tri evc_linux_no(void);
+struct evc_linux_tri evc_linux_if(bool condition);
+struct evc_linux_tri evc_linux_unknown(uint32_t depends);
+struct evc_linux_tri evc_linux_not(struct evc_linux_work *work, struct evc_linux_tri a);
+struct evc_linux_tri evc_linux_and(struct evc_linux_work *work, struct evc_linux_tri a,
+                                   struct evc_linux_tri b);
+struct evc_linux_tri evc_linux_or(struct evc_linux_work *work, struct evc_linux_tri a,
+                                  struct evc_linux_tri b);
+
+/* Without a node. */
+struct evc_linux_tri evc_linux_joined(enum evc_linux_reason reason, struct evc_linux_tri a,
+                                      struct evc_linux_tri b);
+
+/* What a condition is made of: tri as a node of the trace. */
+struct evc_linux_tri evc_linux_leaf(struct evc_linux_work *work, struct evc_linux_tri tri,
+                                    const struct evc_linux_node *node);
+struct evc_linux_tri evc_linux_text(struct evc_linux_work *work, struct evc_linux_tri tri, const char *text);
+uint16_t evc_linux_node_of(struct evc_linux_work *work, struct evc_linux_tri tri);
+
+/* A flag as it is now; a bug so far. */
+struct evc_linux_tri evc_linux_has(struct evc_linux_work *work, enum evc_linux_flag flag);
+struct evc_linux_tri evc_linux_at(const struct evc_linux_work *work, uint16_t place);
+struct evc_linux_tri evc_linux_has_bug(struct evc_linux_work *work, enum evc_linux_bug bug);
+
+/* A place of CPUID or an MSR: is it not zero. */
+struct evc_linux_tri evc_linux_bit(struct evc_linux_work *work, struct evc_bit bit);
+struct evc_linux_tri evc_linux_feature(struct evc_linux_work *work, enum evc_feature_id feature);
+
+/* A field of CPUID, and whether all of it is known. */
+uint32_t evc_linux_field(struct evc_linux_work *work, enum evc_feature_id feature, bool *ret_known);
+uint32_t evc_linux_register(struct evc_linux_work *work, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
+                            uint32_t *ret_known);
+
+/* Does the row of the tree's lists that matches this CPU say that. */
+struct evc_linux_tri evc_linux_listed(struct evc_linux_work *work, enum evc_linux_list list);
+
+struct evc_linux_tri evc_linux_cpu(struct evc_linux_work *work, const struct evc_linux_cpus *cpus);
+struct evc_linux_tri evc_linux_vendor_is(struct evc_linux_work *work, enum evc_linux_vendor vendor);
+struct evc_linux_tri evc_linux_platform_is(struct evc_linux_work *work, enum evc_linux_platform platform);
+struct evc_linux_tri evc_linux_switched(struct evc_linux_work *work, enum evc_linux_switch id,
+                                        unsigned least);
+
+/* A boot option, as a whole word: "nopcid", "pti=off".  usual: depends on the command line when none was
+ * given. */
+struct evc_linux_tri evc_linux_option(struct evc_linux_work *work, const char *word, bool usual);
+
+/* --- MSRs (linux_msr.c) --------------------------------------------------------------------------- */
+
+struct evc_linux_answer evc_linux_msr(const struct evc_linux_work *work, uint32_t index);
+struct evc_linux_tri evc_linux_readable(struct evc_linux_work *work, uint32_t index);
+uint32_t evc_linux_msr_input(uint32_t index);
+
+/* --- rules (linux_caps.c) ------------------------------------------------------------------------- */
+
+/* set_cpu_cap; clear_cpu_cap, with what depends on it; setup_force_cpu_cap; setup_clear_cpu_cap. */
+void evc_linux_set(struct evc_linux_work *work, enum evc_linux_flag flag, struct evc_linux_tri when,
+                   const char *where);
+void evc_linux_clear(struct evc_linux_work *work, enum evc_linux_flag flag, struct evc_linux_tri when,
+                     const char *where);
+void evc_linux_force(struct evc_linux_work *work, enum evc_linux_flag flag, struct evc_linux_tri when,
+                     const char *where);
+void evc_linux_forbid(struct evc_linux_work *work, enum evc_linux_flag flag, struct evc_linux_tri when,
+                      const char *where);
+void evc_linux_set_bug(struct evc_linux_work *work, enum evc_linux_bug bug, struct evc_linux_tri when,
+                       const char *where);
+
+void evc_linux_read_words(struct evc_linux_work *work);
+void evc_linux_zero(struct evc_linux_work *work);
+void evc_linux_get_cpu_cap(struct evc_linux_work *work);
+void evc_linux_filter(struct evc_linux_work *work);
+void evc_linux_apply_forced(struct evc_linux_work *work);
+
+/* --- the trace (linux_trace.c) --------------------------------------------------------------------- */
+
+uint16_t evc_linux_trace_node(struct evc_linux_trace *trace, const struct evc_linux_node *node);
+void evc_linux_trace_step(struct evc_linux_trace *trace, const struct evc_linux_step *step);
+enum evc_truth evc_linux_combine(enum evc_linux_reason reason, enum evc_truth a, enum evc_truth b);
+
+/* --- the kernel's events ----------------------------------------------------------------------------- */
+
+void evc_linux_lines(struct evc_linux_work *work);
+
+#endif

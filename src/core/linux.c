@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What Linux prints of a CPU, in the order in which Linux comes to know it.
+ *
+ *   early_identify_cpu       CPUID is read into words; the vendor's early rules; the level filter; bugs
+ *   init_hypervisor_platform the hypervisor's rules force flags
+ *   tsc, pcid, pti           force or clear flags
+ *   identify_cpu             the words are zeroed and read again; the vendor's rules; the level filter
+ *   mitigations, fpu         clear flags, XSAVE if leaf 0xD is not sound
+ *
+ * Only what was forced or cleared for good survives the second reading; bugs are decided at the first.  Each
+ * step is a condition of three truths and what it does, so that what a dump does not say stays unsure,
+ * and what rests on an assumption says on which.  Rules that differ between kernels ask a switch of the tree.
+ * (linux:arch/x86/kernel/setup.c, cpu/common.c of the trees of data/linux)
+ */
+#include "core/linux-private.h"
+
+#include <string.h>
+
+static enum evc_linux_vendor vendor_of(const char id[static 13])
+{
+	static const struct {
+		const char *id;
+		enum evc_linux_vendor vendor;
+	} rows[] = {
+		{ .id = "GenuineIntel", .vendor = EVC_LINUX_VENDOR_INTEL },
+		{ .id = "AuthenticAMD", .vendor = EVC_LINUX_VENDOR_AMD },
+		{ .id = "HygonGenuine", .vendor = EVC_LINUX_VENDOR_HYGON },
+		{ .id = "CentaurHauls", .vendor = EVC_LINUX_VENDOR_CENTAUR },
+		{ .id = "  Shanghai  ", .vendor = EVC_LINUX_VENDOR_ZHAOXIN },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!strcmp(rows[i].id, id))
+			return rows[i].vendor;
+	return EVC_LINUX_VENDOR_ANY;
+}
+
+/* cpu_detect, get_cpu_vendor */
+static void detect(struct evc_linux_work *work)
+{
+	static const enum evc_reg order[] = { EVC_EBX, EVC_EDX, EVC_ECX };
+	uint32_t known[4] = { 0 }, value;
+
+	work->level = evc_linux_register(work, 0, 0, EVC_EAX, &known[0]);
+	work->level_known = known[0] == UINT32_MAX;
+	for (unsigned i = 0; i < 3; i++) {
+		value = evc_linux_register(work, 0, 0, order[i], &known[i + 1]);
+		memcpy(work->view->vendor_id + i * 4, &value, sizeof(value));
+	}
+	work->vendor_known = (known[1] & known[2] & known[3]) == UINT32_MAX;
+	work->vendor = vendor_of(work->view->vendor_id);
+	value = evc_linux_register(work, 1, 0, EVC_EAX, &known[0]);
+	work->signature_known = known[0] == UINT32_MAX;
+	work->signature = value;
+	evc_signature_unpack(value, &work->family, &work->model, &work->stepping);
+	value = evc_linux_register(work, 0x80000000, 0, EVC_EAX, &known[0]);
+	work->xlevel = (value & 0xffff0000) == 0x80000000 ? value : 0;
+	work->xlevel_known = known[0] == UINT32_MAX;
+}
+
+void evc_linux_predict(const struct evc_linux_question *question, struct evc_linux_view *ret_view)
+{
+	static const struct evc_linux_env nothing = { 0 };
+	struct evc_linux_work work = { .question = question,
+		                       .tree = question->tree,
+		                       .env = question->env ? question->env : &nothing,
+		                       .view = ret_view,
+		                       .trace = question->trace,
+		                       .reader = { .dump = question->dump } };
+
+	memset(ret_view, 0, sizeof(*ret_view));
+	ret_view->tree = question->tree;
+	detect(&work);
+	evc_linux_read_words(&work);
+	evc_linux_get_cpu_cap(&work);
+	evc_linux_filter(&work);
+	evc_linux_lines(&work);
+}
+
+struct evc_linux_truth evc_linux_view_flag(const struct evc_linux_view *view, enum evc_linux_flag flag)
+{
+	uint16_t place = view->tree->places[flag];
+	struct evc_linux_truth truth = { .truth = EVC_ABSENT };
+	uint32_t bit;
+
+	if (place == EVC_LINUX_NOWHERE)
+		return truth;
+	bit = UINT32_C(1) << place % 32;
+	truth.depends = view->flags_depend[place];
+	if (view->flags_unsure[place / 32] & bit)
+		truth.truth = EVC_UNSURE;
+	else if (view->flags[place / 32] & bit)
+		truth.truth = EVC_PRESENT;
+	return truth;
+}
+
+struct evc_linux_truth evc_linux_view_bug(const struct evc_linux_view *view, enum evc_linux_bug bug)
+{
+	struct evc_linux_truth truth = { .truth = EVC_ABSENT, .depends = view->bugs_depend[bug] };
+
+	if (view->bugs_unsure >> bug & 1)
+		truth.truth = EVC_UNSURE;
+	else if (view->bugs >> bug & 1)
+		truth.truth = EVC_PRESENT;
+	return truth;
+}
+
+struct evc_linux_truth evc_linux_view_vmx(const struct evc_linux_view *view, unsigned place)
+{
+	struct evc_linux_truth truth = { .truth = EVC_ABSENT, .depends = view->vmx_depends };
+
+	if (view->vmx_unsure[place / 32] >> place % 32 & 1)
+		truth.truth = EVC_UNSURE;
+	else if (view->vmx[place / 32] >> place % 32 & 1)
+		truth.truth = EVC_PRESENT;
+	return truth;
+}

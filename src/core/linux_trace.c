@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The trace of a prediction: conditions as nodes, which point at the nodes that they are made of, and the
+ * kernel's steps, each with the node that decided it.  A step says what it does if its condition holds, so
+ * that the printed word can be computed again from the trace alone, which is what makes it an explanation.
+ */
+#include "core/linux-private.h"
+
+enum {
+	MAX_NODES = 8192,
+	MAX_STEPS = 4096,
+};
+
+struct evc_linux_trace *evc_linux_trace_new(struct evc_arena *arena)
+{
+	struct evc_linux_trace *trace = evc_arena_alloc(arena, sizeof(*trace));
+
+	if (!trace)
+		return NULL;
+	trace->arena = arena;
+	trace->nodes = evc_arena_array(arena, MAX_NODES, sizeof(*trace->nodes));
+	trace->steps = evc_arena_array(arena, MAX_STEPS, sizeof(*trace->steps));
+	if (!trace->nodes || !trace->steps)
+		return NULL;
+	trace->nodes[0].truth = EVC_PRESENT;
+	trace->n_nodes = 1;
+	return trace;
+}
+
+uint16_t evc_linux_trace_node(struct evc_linux_trace *trace, const struct evc_linux_node *node)
+{
+	if (trace->n_nodes == MAX_NODES) {
+		trace->full = true;
+		return 0;
+	}
+	trace->nodes[trace->n_nodes] = *node;
+	return trace->n_nodes++;
+}
+
+void evc_linux_trace_step(struct evc_linux_trace *trace, const struct evc_linux_step *step)
+{
+	if (trace->n_steps == MAX_STEPS) {
+		trace->full = true;
+		return;
+	}
+	trace->steps[trace->n_steps++] = *step;
+}
+
+static enum evc_truth truth_not(enum evc_truth a)
+{
+	if (a == EVC_UNSURE)
+		return a;
+	return a == EVC_PRESENT ? EVC_ABSENT : EVC_PRESENT;
+}
+
+static enum evc_truth truth_and(enum evc_truth a, enum evc_truth b)
+{
+	if (a == EVC_ABSENT || b == EVC_ABSENT)
+		return EVC_ABSENT;
+	return a == EVC_UNSURE || b == EVC_UNSURE ? EVC_UNSURE : EVC_PRESENT;
+}
+
+static enum evc_truth truth_or(enum evc_truth a, enum evc_truth b)
+{
+	return truth_not(truth_and(truth_not(a), truth_not(b)));
+}
+
+enum evc_truth evc_linux_combine(enum evc_linux_reason reason, enum evc_truth a, enum evc_truth b)
+{
+	if (reason == EVC_LINUX_REASON_NOT)
+		return truth_not(a);
+	return reason == EVC_LINUX_REASON_AND ? truth_and(a, b) : truth_or(a, b);
+}
+
+/* Nodes point only backwards, and a condition is a few levels deep. */
+static enum evc_truth node_truth(const struct evc_linux_trace *trace, uint16_t at)
+{
+	const struct evc_linux_node *node = &trace->nodes[at];
+
+	switch (node->reason) {
+	case EVC_LINUX_REASON_NOT:
+		return truth_not(node_truth(trace, node->a));
+	case EVC_LINUX_REASON_AND:
+		return truth_and(node_truth(trace, node->a), node_truth(trace, node->b));
+	case EVC_LINUX_REASON_OR:
+		return truth_or(node_truth(trace, node->a), node_truth(trace, node->b));
+	case EVC_LINUX_NO_REASON:
+	case EVC_LINUX_REASON_BIT:
+	case EVC_LINUX_REASON_FLAG:
+	case EVC_LINUX_REASON_BUG:
+	case EVC_LINUX_REASON_ROW:
+	case EVC_LINUX_REASON_READABLE:
+	case EVC_LINUX_REASON_PLATFORM:
+	case EVC_LINUX_REASON_OPTION:
+	case EVC_LINUX_REASON_SWITCH:
+	case EVC_LINUX_REASON_CPU:
+	case EVC_LINUX_REASON_TEXT:
+		break;
+	}
+	return (enum evc_truth)node->truth;
+}
+
+enum evc_truth evc_linux_recompute(const struct evc_linux_trace *trace, enum evc_linux_target target,
+                                   uint16_t id)
+{
+	enum evc_truth now = EVC_ABSENT, forced = EVC_ABSENT, forbidden = EVC_ABSENT;
+
+	for (uint16_t i = 0; i < trace->n_steps; i++) {
+		const struct evc_linux_step *step = &trace->steps[i];
+		enum evc_truth when;
+
+		if (target == EVC_LINUX_TARGET_FLAG && step->target == target &&
+		    step->id == EVC_LINUX_N_FLAGS)
+			now = EVC_ABSENT;
+		if (step->target != target || step->id != id)
+			continue;
+		when = node_truth(trace, step->node);
+		switch (step->effect) {
+		case EVC_LINUX_BECOMES:
+			now = when;
+			break;
+		case EVC_LINUX_SET:
+			now = truth_or(now, when);
+			break;
+		case EVC_LINUX_CLEAR:
+			now = truth_and(now, truth_not(when));
+			break;
+		case EVC_LINUX_STAYS_SET:
+			forced = truth_or(forced, when);
+			now = truth_or(now, when);
+			break;
+		case EVC_LINUX_STAYS_CLEAR:
+			forbidden = truth_or(forbidden, when);
+			now = truth_and(now, truth_not(when));
+			break;
+		}
+	}
+	return truth_or(truth_and(now, truth_not(forbidden)), forced);
+}
