@@ -348,9 +348,14 @@ void evc_kvm_qemu_layer(const struct evc_kvm_machine *machine, struct evc_kvm_an
 	for (unsigned id = 0; id < EVC_N_FEATURES; id++)
 		if (!qemu_passes((enum evc_feature_id)id, machine->qemu))
 			answer->may[id] = EVC_MAY_NO;
-	for (size_t i = 0; i < evc_n_kvm_needs; i++)
-		answer->may[evc_kvm_needs[i].feature] =
-			may_and(answer->may[evc_kvm_needs[i].feature], answer->may[evc_kvm_needs[i].needs]);
+	for (size_t i = 0; i < evc_n_kvm_needs; i++) {
+		enum evc_feature_id feature = evc_kvm_needs[i].feature;
+		enum evc_may needed = answer->may[evc_kvm_needs[i].needs];
+
+		answer->may[feature] = may_and(answer->may[feature], needed);
+		if (needed == EVC_MAY_NO && evc_features[feature].slot != EVC_NO_SLOT)
+			answer->most[evc_features[feature].slot] = 0;
+	}
 }
 
 enum evc_may evc_kvm_leaf_passes(const struct evc_kvm_kernels *kernels, uint32_t leaf)
