@@ -318,28 +318,45 @@ static bool is_readable(struct comparison *c, const struct evc_plan_side *side, 
 
 	if (!vcpu->words.n_leaves) {
 		add(c, EVC_DOUBT, side,
-		    evc_arena_printf(c->findings->arena, "the feature words of vCPU %zu are not known",
-		                     number));
+		    evc_arena_printf(c->findings->arena,
+		                     "the feature words of vCPUs of kind %zu are not known", number));
 		readable = false;
 	}
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		if (evc_plan_value(&vcpu->properties, wanted[i]))
 			continue;
 		add(c, EVC_DOUBT, side,
-		    evc_arena_printf(c->findings->arena, "%s of vCPU %zu is not known", wanted[i], number));
+		    evc_arena_printf(c->findings->arena, "%s of vCPUs of kind %zu is not known", wanted[i],
+		                     number));
 		readable = false;
 	}
 	return readable;
+}
+
+static void compare_number(struct comparison *c, const char *what, size_t here, size_t there)
+{
+	struct evc_arena *arena = c->findings->arena;
+
+	if (here != there)
+		differs(c, EVC_BLOCKS, what, evc_arena_printf(arena, "%zu", there),
+		        evc_arena_printf(arena, "%zu", here));
+}
+
+static size_t count(const struct evc_plan_side *side)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < side->n_vcpus; i++)
+		n += side->vcpus[i].n_alike;
+	return n;
 }
 
 static void compare_vcpus(struct comparison *c)
 {
 	size_t n = c->from->n_vcpus < c->to->n_vcpus ? c->from->n_vcpus : c->to->n_vcpus;
 
-	if (c->from->n_vcpus != c->to->n_vcpus)
-		differs(c, EVC_BLOCKS, "number of vCPUs",
-		        evc_arena_printf(c->findings->arena, "%zu", c->to->n_vcpus),
-		        evc_arena_printf(c->findings->arena, "%zu", c->from->n_vcpus));
+	compare_number(c, "number of vCPUs", count(c->from), count(c->to));
+	compare_number(c, "kinds of vCPUs", c->from->n_vcpus, c->to->n_vcpus);
 	if (!n)
 		add(c, EVC_DOUBT, c->from->n_vcpus ? c->to : c->from, "its vCPUs are not known");
 	for (size_t i = 0; i < n; i++) {
@@ -348,6 +365,9 @@ static void compare_vcpus(struct comparison *c)
 		if (here && there)
 			compare_words(c, &c->from->vcpus[i].words, &c->to->vcpus[i].words);
 		compare_properties(c, &c->from->vcpus[i].properties, &c->to->vcpus[i].properties);
+		if (n > 1)
+			compare_number(c, "vCPUs of a kind", c->from->vcpus[i].n_alike,
+			               c->to->vcpus[i].n_alike);
 	}
 }
 

@@ -21,11 +21,13 @@ struct evc_plan_properties {
 	size_t n;
 };
 
+/* vCPUs that are alike. */
 struct evc_plan_vcpu {
 	/* The feature words after what the accelerator filtered; what is not in it, this QEMU does not know.
 	 */
 	struct evc_dump words;
 	struct evc_plan_properties properties;
+	size_t n_alike; /* at least 1 */
 };
 
 /* A list of texts whose order means nothing. */
@@ -38,17 +40,17 @@ struct evc_plan_list {
 /* One of the two QEMUs.  Pointers are borrowed; NULL or "" where not known. */
 struct evc_plan_side {
 	const char *name;
-	const char *why;                  /* it could not be asked: why; everything else is then unknown */
-	const char *qemu;                 /* "7.2.22" */
-	const char *accel;                /* "kvm", "tcg" */
-	const char *machine;              /* "pc-q35-7.2" */
-	const char *status;               /* of query-status: "running", "inmigrate" */
-	struct evc_plan_properties shape; /* of the machine: "memory", "smp.cores" ... */
-	const struct evc_plan_vcpu *vcpus;
-	size_t n_vcpus;
-	struct evc_plan_list blockers;    /* why QEMU itself refuses to migrate it */
-	struct evc_plan_list devices;     /* one text for each, equal for equal ones */
-	struct evc_plan_list unavailable; /* features that were asked for and not given */
+	const char *why;                   /* it could not be asked: why; everything else is then unknown */
+	const char *qemu;                  /* "7.2.22" */
+	const char *accel;                 /* "kvm", "tcg" */
+	const char *machine;               /* "pc-q35-7.2" */
+	const char *status;                /* of query-status: "running", "inmigrate" */
+	struct evc_plan_properties shape;  /* of the machine: "memory", "smp.cores" ... */
+	const struct evc_plan_vcpu *vcpus; /* kinds, in the order of their first vCPUs */
+	size_t n_vcpus;                    /* kinds */
+	struct evc_plan_list blockers;     /* why QEMU itself refuses to migrate it */
+	struct evc_plan_list devices;      /* one text for each, equal for equal ones */
+	struct evc_plan_list unavailable;  /* features that were asked for and not given */
 };
 
 struct evc_plan_verdict {

@@ -53,6 +53,7 @@ static void make_vcpu(struct guest *guest, size_t i)
 	memcpy(guest->properties[i], vcpu_properties, sizeof(vcpu_properties));
 	guest->properties[i][0].value = i ? "1" : "0";
 	guest->vcpus[i] = (struct evc_plan_vcpu){
+		.n_alike = 1,
 		.words = { .leaves = guest->leaves[i], .n_leaves = 2 },
 		.properties = { .items = guest->properties[i],
 		                .n = sizeof(vcpu_properties) / sizeof(vcpu_properties[0]) },
@@ -297,7 +298,15 @@ static void tsc_unknown(struct guest *from, struct guest *to)
 static void one_vcpu_less(struct guest *from, struct guest *to)
 {
 	(void)from;
-	to->side.n_vcpus = 1;
+	to->side.n_vcpus = from->side.n_vcpus = 1;
+	from->vcpus[0].n_alike = 2;
+}
+
+static void two_kinds(struct guest *from, struct guest *to)
+{
+	from->side.n_vcpus = 1;
+	from->vcpus[0].n_alike = 2;
+	(void)to;
 }
 
 static void no_vcpus(struct guest *from, struct guest *to)
@@ -434,13 +443,15 @@ static const struct row {
 	{ "any other property that one side knows is a doubt", property_that_one_side_knows, EVC_UNKNOWN,
 	  EVC_UNKNOWN, 1, EVC_FINDING_NOTE, "zz-new" },
 	{ "what is read on neither side is a doubt", level_unreadable_on_both, EVC_UNKNOWN, EVC_UNKNOWN, 4,
-	  EVC_FINDING_NOTE, "level of vCPU 0 is not known" },
+	  EVC_FINDING_NOTE, "level of vCPUs of kind 0 is not known" },
 	{ "a TSC within the tolerance", tsc_near, EVC_YES, EVC_YES, 1, EVC_FINDING_CHANGES, "2500100000" },
 	{ "a TSC beyond the tolerance is a doubt", tsc_far, EVC_UNKNOWN, EVC_UNKNOWN, 1, EVC_FINDING_CHANGES,
 	  "2600000000" },
 	{ "a TSC that only one side tells is a doubt", tsc_unknown, EVC_UNKNOWN, EVC_UNKNOWN, 1,
 	  EVC_FINDING_CHANGES, "0 where" },
 	{ "fewer vCPUs", one_vcpu_less, EVC_NO, EVC_NO, 1, EVC_FINDING_CHANGES, "1 where the guest has 2" },
+	{ "vCPUs that are not alike there", two_kinds, EVC_NO, EVC_NO, 1, EVC_FINDING_CHANGES,
+	  "2 where the guest has 1" },
 	{ "no vCPUs on either side are a doubt", no_vcpus, EVC_UNKNOWN, EVC_UNKNOWN, 1, EVC_FINDING_NOTE,
 	  "vCPUs" },
 	{ "other memory", other_memory, EVC_NO, EVC_NO, 1, EVC_FINDING_CHANGES, "2048" },
