@@ -40,7 +40,12 @@ enum evc_finding_kind {
 	EVC_FINDING_TARGET_LOSS,   /* an export target cannot hold something: detail */
 	EVC_FINDING_SHOWS,         /* subject shows a feature that other's guest was not given */
 	EVC_FINDING_CHANGES,       /* a running guest would see another value of other at subject: detail */
-	EVC_FINDING_NOTE,          /* anything else worth a line: detail */
+	EVC_FINDING_UNSEEN,        /* subject does not see feature that other (a mode) promises */
+	EVC_FINDING_LEAKED,        /* subject sees feature that is hidden by other */
+	EVC_FINDING_VALUE,     /* subject sees have where want was predicted: feature or detail says where */
+	EVC_FINDING_REDUCED,   /* other without feature: subject cannot show it, so it is not proved */
+	EVC_FINDING_OVERRIDES, /* subject shows other (a leaf) not as it was given: no level holds there */
+	EVC_FINDING_NOTE,      /* anything else worth a line: detail */
 };
 
 /* Why a feature is probably missing; what would fix it follows from it. */
@@ -58,6 +63,11 @@ enum evc_cause {
 	EVC_CAUSE_DUMP,         /* the dump is too old or too short to say */
 	EVC_CAUSE_VENDOR,       /* another vendor's feature */
 	EVC_CAUSE_NEVER,        /* KVM never offers it to guests */
+	EVC_CAUSE_ACCELERATOR,  /* KVM or TCG here cannot show it */
+	EVC_CAUSE_OVERRIDE,     /* KVM shows another value than it was given */
+	EVC_CAUSE_QEMU_ADDS,    /* QEMU decides it, whatever it was asked for */
+	EVC_CAUSE_GUEST,        /* the guest's kernel decides it */
+	EVC_CAUSE_OURS,         /* nobody else had a hand in it: the prediction is wrong */
 };
 
 struct evc_finding {

@@ -157,6 +157,11 @@ static bool can_be_mended(enum evc_cause cause)
 	case EVC_CAUSE_VENDOR:
 	case EVC_CAUSE_NEVER:
 	case EVC_CAUSE_UNMIGRATABLE:
+	case EVC_CAUSE_ACCELERATOR: /* these are about guests that run */
+	case EVC_CAUSE_OVERRIDE:
+	case EVC_CAUSE_QEMU_ADDS:
+	case EVC_CAUSE_GUEST:
+	case EVC_CAUSE_OURS:
 		return false;
 	}
 	return false;

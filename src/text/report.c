@@ -39,6 +39,19 @@ static const struct {
 	                     .remedy = "capture the host again with evc capture" },
 	[EVC_CAUSE_VENDOR] = { .name = "vendor", .sentence = "it is another vendor's feature", .remedy = "" },
 	[EVC_CAUSE_NEVER] = { .name = "never", .sentence = "KVM never offers it to guests", .remedy = "" },
+	[EVC_CAUSE_ACCELERATOR] = { .name = "accelerator",
+	                            .sentence = "the accelerator here cannot show it",
+	                            .remedy = "" },
+	[EVC_CAUSE_OVERRIDE] = { .name = "override",
+	                         .sentence = "KVM shows another value than it was given",
+	                         .remedy = "" },
+	[EVC_CAUSE_QEMU_ADDS] = { .name = "qemu-adds",
+	                          .sentence = "QEMU decides it, whatever it was asked for",
+	                          .remedy = "" },
+	[EVC_CAUSE_GUEST] = { .name = "guest", .sentence = "the guest's kernel decides it", .remedy = "" },
+	[EVC_CAUSE_OURS] = { .name = "ours",
+	                     .sentence = "nobody else had a hand in it: our prediction is wrong",
+	                     .remedy = "please report it" },
 };
 
 const char *evc_cause_name(enum evc_cause cause)
@@ -87,6 +100,11 @@ const char *evc_finding_kind_name(enum evc_finding_kind kind)
 		[EVC_FINDING_TARGET_LOSS] = "target-loss",
 		[EVC_FINDING_SHOWS] = "shows",
 		[EVC_FINDING_CHANGES] = "changes",
+		[EVC_FINDING_UNSEEN] = "unseen",
+		[EVC_FINDING_LEAKED] = "leaked",
+		[EVC_FINDING_VALUE] = "value",
+		[EVC_FINDING_REDUCED] = "reduced",
+		[EVC_FINDING_OVERRIDES] = "overrides",
 		[EVC_FINDING_NOTE] = "note",
 	};
 
@@ -98,8 +116,9 @@ static bool same_sentence(const struct evc_finding *a, const struct evc_finding 
 {
 	return a->kind == b->kind && a->severity == b->severity && a->cause == b->cause &&
 	       a->feature != EVC_N_FEATURES && b->feature != EVC_N_FEATURES &&
-	       a->kind != EVC_FINDING_OUTSIDE && !strcmp(a->subject, b->subject) &&
-	       !strcmp(a->other, b->other) && !strcmp(a->detail, b->detail);
+	       a->kind != EVC_FINDING_OUTSIDE && a->kind != EVC_FINDING_VALUE &&
+	       !strcmp(a->subject, b->subject) && !strcmp(a->other, b->other) &&
+	       !strcmp(a->detail, b->detail);
 }
 
 /* The features of findings[first] and of all later ones that share its sentence: "a, b and c". */
@@ -213,6 +232,27 @@ static void put_claim(const struct evc_finding *finding, const char *features, s
 		break;
 	case EVC_FINDING_CHANGES:
 		evc_sink_printf(out, "%s differs in %s", subject, finding->other);
+		break;
+	case EVC_FINDING_UNSEEN:
+		evc_sink_printf(out, "%s does not see %s", subject, features);
+		put_wanted_by(finding, out);
+		break;
+	case EVC_FINDING_LEAKED:
+		evc_sink_printf(out, "%s sees %s, which %s hides", subject, features,
+		                finding->other[0] ? finding->other : "the mode");
+		break;
+	case EVC_FINDING_VALUE:
+		evc_sink_printf(out, "%s sees %s%s0x%llx where 0x%llx was predicted", subject, features,
+		                *features ? " " : "", (unsigned long long)finding->have,
+		                (unsigned long long)finding->want);
+		break;
+	case EVC_FINDING_REDUCED:
+		evc_sink_printf(out, "%s was tried without %s, which %s cannot show",
+		                finding->other[0] ? finding->other : "the mode", features, subject);
+		break;
+	case EVC_FINDING_OVERRIDES:
+		evc_sink_printf(out, "%s overrides %s; levelling cannot be trusted here", subject,
+		                finding->other);
 		break;
 	case EVC_FINDING_NOTE:
 		evc_sink_puts(out, finding->subject);
