@@ -8,7 +8,6 @@
  * probe program prints.
  */
 
-#include "base/span.h"
 #include "core/dump.h"
 
 enum evc_outcome_kind {
@@ -39,10 +38,9 @@ struct evc_probe {
 	bool xcr0_differs;      /* between CPUs */
 	uint32_t xsave_stated;  /* bytes for XCR0 as CPUID says, 0: no XSAVE */
 	uint32_t xsave_written; /* bytes up to the last one that XSAVE wrote, 0: was not tried */
-	uint32_t compact_stated; /* the same for XSAVEC, 0: does not have it */
-	uint32_t compact_written;
-	const char *msr;     /* why no MSR could be read, "" when some were */
-	const char *cpuinfo; /* /proc/cpuinfo, "" when not there */
+	uint32_t compact_stated; /* of XSAVEC as CPUID says, 0: does not have it */
+	const char *msr;         /* why no MSR could be read, "" when some were */
+	const char *cpuinfo;     /* /proc/cpuinfo, "" when not there */
 	const struct evc_probe_line
 		*vulnerabilities; /* /sys/devices/system/cpu/vulnerabilities, sorted by name */
 	size_t n_vulnerabilities;
@@ -53,10 +51,7 @@ struct evc_probe {
 
 /* "#UD"; vectors that have no name are "#32". buf holds the latter. */
 enum { EVC_VECTOR_TEXT = 8 };
-const char *evc_vector_name(unsigned vector, char buf[static EVC_VECTOR_TEXT]);
-
-/* The vector of such a name; false when it is none. */
-bool evc_vector_find(struct evc_span name, uint8_t *ret_vector);
+const char *evc_vector_name(uint8_t vector, char buf[static EVC_VECTOR_TEXT]);
 
 /* Does the probe's outcome show that the CPU has the instruction's feature?  Unknown when not tried or
  * without meaning. */

@@ -2,10 +2,40 @@
 #ifndef EVC_HOST_SPAWN_H
 #define EVC_HOST_SPAWN_H
 
-/* Other programs: started, listened to, ended after a time, always reaped. */
+/*
+ * Other programs: started, listened to, ended after a time, always reaped.  When this process is told to end
+ * meanwhile (SIGINT, SIGTERM, SIGHUP), the other one is ended first.
+ */
 
 #include "base/arena.h"
 #include "base/error.h"
+
+#include <stdbool.h>
+
+struct evc_spawn {
+	const char *const *argv; /* argv[0] is found in PATH; ends with NULL */
+	unsigned timeout_ms;
+	size_t max_output; /* bytes of standard output that are kept; then the program is ended */
+	int descriptor;    /* the program has it as EVC_SPAWN_DESCRIPTOR; -1: none */
+};
+
+enum { EVC_SPAWN_DESCRIPTOR = 3, EVC_SPAWN_MAX_ERRORS = 4096 };
+
+/* How it went; texts are terminated and in the arena. */
+struct evc_spawned {
+	const char *output;
+	size_t n_output;
+	const char *errors; /* the first of what it said on standard error */
+	int status;         /* its exit status, or 128 and the signal that ended it */
+	bool timed_out;     /* it had to be killed, after timeout_ms or max_output */
+};
+
+/*
+ * Run it without standard input.  Whatever it does is a result; fails only when it cannot be started:
+ * EVC_ERR_UNSUPPORTED when there is no such program, else EVC_ERR_IO.
+ */
+int evc_spawn_run(const struct evc_spawn *spawn, struct evc_arena *arena, struct evc_spawned *ret_spawned,
+                  struct evc_error *err);
 
 /*
  * Run argv[0], found in PATH, without standard input and error, for at most timeout_ms, and
