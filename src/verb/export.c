@@ -6,6 +6,7 @@
 #include "text/report.h"
 #include "text/target.h"
 #include "verb/input.h"
+#include "verb/recipe.h"
 
 #include <string.h>
 
@@ -32,20 +33,6 @@ static const char *vendor_id(const struct evc_mode *mode)
 	return mode->vendors == EVC_VENDOR_INTEL ? "GenuineIntel" : "AuthenticAMD";
 }
 
-/* A mode's label as a brand: it is all that is known where there is no host. */
-static const char *brand(const struct evc_mode *mode, struct evc_arena *arena)
-{
-	char *text = evc_arena_string(arena, mode->label, strlen(mode->label)), *to = text;
-
-	if (!text)
-		return "";
-	for (const char *from = mode->label; *from; from++)
-		if (*from != '"' && *from != ',')
-			*to++ = *from;
-	*to = '\0';
-	return text;
-}
-
 static int mode_cpu(struct evc_command *command, const struct evc_mode *mode, unsigned version,
                     struct evc_target_cpu *ret_cpu, struct evc_error *err)
 {
@@ -59,7 +46,7 @@ static int mode_cpu(struct evc_command *command, const struct evc_mode *mode, un
 		.features = features->features,
 		.mode = mode->key,
 		.vendor_id = vendor_id(mode),
-		.brand = brand(mode, command->arena),
+		.brand = evc_recipe_brand(mode, command->arena),
 		.family = mode->family.value,
 		.model = mode->model.value,
 		.stepping = mode->stepping.value,
@@ -80,61 +67,21 @@ struct job {
 	bool has_host;
 };
 
-/*
- * Of what the guest has on that host: all of the mode's, and of what passes whatever the mode what
- * QEMU has a property for.  The hypervisor's own leaves are not the host's to give.
- */
-static void take_features(const struct evc_cpu *guest, const struct evc_set *listed, unsigned qemu,
-                          struct evc_target_cpu *cpu)
-{
-	struct evc_set bits = evc_set_or(&evc_rule_sets[EVC_RULE_AND], &evc_rule_sets[EVC_RULE_OR]);
-	struct evc_set known = evc_set_and(&guest->known, &evc_qemu_supplied);
-
-	bits = evc_set_and(&bits, &guest->has);
-	/* The hypervisor and APIC bits are "own": not in a host's CPUID, or not as a guest has them. */
-	known = evc_set_and(&known, &evc_rule_sets[EVC_RULE_AND]);
-	cpu->withheld = evc_set_minus(&known, &guest->has);
-	EVC_SET_FOREACH(id, &bits)
-	if (evc_feature_is_bit(&evc_features[id]) && evc_features[id].bit.leaf >> 16 != 0x4000 &&
-	    (evc_set_has(listed, id) || evc_qemu_names(id, qemu)))
-		evc_set_add(&cpu->features, id);
-}
-
 /* What a guest at the mode sees on the host; what the host lacks is among the findings. */
 static int host_cpu(struct evc_command *command, const struct job *job, struct evc_target_cpu *ret_cpu,
                     struct evc_findings *findings, struct evc_error *err)
 {
 	struct evc_offer_options options;
-	struct evc_cpu *guest = evc_arena_alloc(command->arena, sizeof(*guest));
 	struct evc_offer offer;
 	struct evc_dump dump;
-	uint64_t bits = 0;
 	int status;
 
-	if (!guest)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	if ((status = evc_input_offer_options(&command->args, &options, err)) < 0 ||
 	    (status = evc_offer_make(&job->host, &options, command->arena, &offer, findings, err)) < 0 ||
 	    (status = evc_vcpu_make(&job->modes, job->mode, job->version, &offer, NULL, command->arena, &dump,
 	                            findings, err)) < 0)
 		return status;
-	evc_cpu_decode(&dump, guest);
-	evc_cpu_value(guest, EVC_F_PHYS_ADDR_BITS, &bits);
-	*ret_cpu = (struct evc_target_cpu){
-		.mode = job->mode->key,
-		.vendor_id = guest->vendor_id,
-		.brand = *guest->brand ? guest->brand : brand(job->mode, command->arena),
-		.family = guest->family,
-		.model = guest->model,
-		.stepping = guest->stepping,
-		.max_basic = guest->max_basic,
-		.max_extended = guest->max_extended,
-		.phys_bits = (unsigned)bits,
-	};
-	/* Which version the guest has the offer decides: all versions' features are listed. */
-	take_features(guest, &job->mode->versions[job->mode->n_versions - 1].features, job->options.qemu,
-	              ret_cpu);
-	return EVC_OK;
+	return evc_recipe_make(&dump, job->mode, job->options.qemu, command->arena, ret_cpu, err);
 }
 
 /* host may be NULL; its QEMU counts where none is named. */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verb/recipe.h"
+
+#include "core/qemu.h"
+
+#include <string.h>
+
+const char *evc_recipe_brand(const struct evc_mode *mode, struct evc_arena *arena)
+{
+	char *text = evc_arena_string(arena, mode->label, strlen(mode->label)), *to = text;
+
+	if (!text)
+		return "";
+	for (const char *from = mode->label; *from; from++)
+		if (*from != '"' && *from != ',')
+			*to++ = *from;
+	*to = '\0';
+	return text;
+}
+
+/* The hypervisor's own leaves are not the host's to give. */
+static void take_features(const struct evc_cpu *guest, const struct evc_set *listed, unsigned qemu,
+                          struct evc_target_cpu *cpu)
+{
+	struct evc_set bits = evc_set_or(&evc_rule_sets[EVC_RULE_AND], &evc_rule_sets[EVC_RULE_OR]);
+	struct evc_set known = evc_set_and(&guest->known, &evc_qemu_supplied);
+
+	bits = evc_set_and(&bits, &guest->has);
+	/* The hypervisor and APIC bits are "own": not in a host's CPUID, or not as a guest has them. */
+	known = evc_set_and(&known, &evc_rule_sets[EVC_RULE_AND]);
+	cpu->withheld = evc_set_minus(&known, &guest->has);
+	EVC_SET_FOREACH(id, &bits)
+	if (evc_feature_is_bit(&evc_features[id]) && evc_features[id].bit.leaf >> 16 != 0x4000 &&
+	    (evc_set_has(listed, id) || evc_qemu_names(id, qemu)))
+		evc_set_add(&cpu->features, id);
+}
+
+int evc_recipe_make(const struct evc_dump *vcpu, const struct evc_mode *mode, unsigned qemu,
+                    struct evc_arena *arena, struct evc_target_cpu *ret_cpu, struct evc_error *err)
+{
+	struct evc_cpu *guest = evc_arena_alloc(arena, sizeof(*guest));
+	uint64_t bits = 0;
+
+	if (!guest)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	evc_cpu_decode(vcpu, guest);
+	evc_cpu_value(guest, EVC_F_PHYS_ADDR_BITS, &bits);
+	*ret_cpu = (struct evc_target_cpu){
+		.mode = mode->key,
+		.vendor_id = guest->vendor_id,
+		.brand = *guest->brand ? guest->brand : evc_recipe_brand(mode, arena),
+		.family = guest->family,
+		.model = guest->model,
+		.stepping = guest->stepping,
+		.max_basic = guest->max_basic,
+		.max_extended = guest->max_extended,
+		.phys_bits = (unsigned)bits,
+	};
+	/* Which version the guest has the offer decides: all versions' features are listed. */
+	take_features(guest, &mode->versions[mode->n_versions - 1].features, qemu, ret_cpu);
+	return EVC_OK;
+}
