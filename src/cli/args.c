@@ -117,6 +117,28 @@ static int complain(int c, char **argv, const struct evc_param *params, struct e
 	                nearest ? "; did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
+/* Which parameter the letter is; the number of them when it is none. */
+static size_t find_letter(const struct evc_param *params, int letter)
+{
+	size_t which = 0;
+
+	while (params[which].name && (!letter || params[which].letter != letter))
+		which++;
+	return which;
+}
+
+/* The value that getopt found; another option is none where the parameter can do without. */
+static char *default_value(const struct evc_param *param, bool missing)
+{
+	if (!param->otherwise)
+		return optarg;
+	if (!missing && optarg && optarg[0] == '-' && optarg[1])
+		optind--;
+	else if (!missing)
+		return optarg;
+	return (char *)param->otherwise;
+}
+
 int evc_cli_parse(int argc, char **argv, const struct evc_param *params, struct evc_arena *arena,
                   struct evc_args *ret_args, struct evc_error *err)
 {
@@ -129,13 +151,13 @@ int evc_cli_parse(int argc, char **argv, const struct evc_param *params, struct 
 	make_options(params, options, letters);
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
-		size_t which = (size_t)(c - FIRST_LONG);
+		int option = c == ':' || c == '?' ? optopt : c;
+		size_t which =
+			option < FIRST_LONG ? find_letter(params, option) : (size_t)(option - FIRST_LONG);
 
-		if (c == '?' || c == ':')
+		if (c == '?' || (c == ':' && !params[which].otherwise))
 			return complain(c, argv, params, err);
-		if (c < FIRST_LONG)
-			for (which = 0; params[which].letter != c; which++)
-				;
+		optarg = default_value(&params[which], c == ':');
 		if (n_values[which] && params[which].value && !params[which].many)
 			return evc_fail(err, EVC_ERR_USAGE, "--%s is given twice", params[which].name);
 		if (!values[which])

@@ -20,7 +20,9 @@ struct evc_param {
 	const char *value; /* "MODE": takes a value of this kind; NULL: a flag. Known kinds: FILE DIR MODE
 	                      FEATURE FORMAT */
 	bool many;         /* may be given more than once */
-	const char *help;  /* one line */
+	const char
+		*otherwise; /* value when none follows, at the end or before another option; NULL: refused */
+	const char *help;   /* one line */
 };
 
 /* What was asked, parsed. */
