@@ -98,6 +98,18 @@ static void decode_vendor(const struct evc_dump *dump, struct evc_cpu *cpu)
 	cpu->vendor = evc_vendor_from_id(cpu->vendor_id);
 }
 
+/* Is the text known up to a NUL in this register?  What follows it means nothing. */
+static bool ends_known(uint32_t value, uint32_t known)
+{
+	for (int i = 0; i < 4; i++) {
+		if ((known >> (8 * i) & 0xff) != 0xff)
+			return false;
+		if (!(value >> (8 * i) & 0xff))
+			return true;
+	}
+	return false;
+}
+
 static void decode_brand(const struct evc_dump *dump, struct evc_cpu *cpu)
 {
 	for (uint32_t i = 0; i < 3; i++) {
@@ -105,11 +117,15 @@ static void decode_brand(const struct evc_dump *dump, struct evc_cpu *cpu)
 
 		evc_dump_leaf(dump, 0x80000002 + i, 0, &leaf);
 		for (int reg = 0; reg < 4; reg++) {
-			if (leaf.known[reg] != UINT32_MAX) {
+			if (leaf.known[reg] != UINT32_MAX && !ends_known(leaf.value[reg], leaf.known[reg])) {
 				cpu->brand[0] = '\0';
 				return;
 			}
 			put_text(cpu->brand + 16 * i + 4 * reg, leaf.value[reg]);
+			if (leaf.known[reg] != UINT32_MAX) {
+				trim(cpu->brand);
+				return;
+			}
 		}
 	}
 	trim(cpu->brand);
@@ -130,9 +146,12 @@ static void decode_hypervisor(const struct evc_dump *dump, struct evc_cpu *cpu)
 static void decode_signature(const struct evc_dump *dump, struct evc_cpu *cpu)
 {
 	uint64_t known, eax = evc_dump_register(dump, 1, 0, EVC_EAX, &known);
+	const uint64_t extended_family = 0xff00000;
+	uint64_t parts = 0xf0fff | (((eax >> 8) & 0xf) == 0xf ? extended_family : 0);
 	unsigned family, model, stepping;
 
-	cpu->identified = known == UINT32_MAX;
+	/* Family, model and stepping; the type is zero in every part that is sold. */
+	cpu->identified = (known & parts) == parts;
 	if (!cpu->identified)
 		return;
 	evc_signature_unpack((uint32_t)eax, &family, &model, &stepping);
