@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef EVC_CORE_LINUX_BACK_H
+#define EVC_CORE_LINUX_BACK_H
+
+/* The way back: what the words of a /proc/cpuinfo prove of the registers they came from. */
+
+#include "core/linux.h"
+
+struct evc_linux_listing {
+	const struct evc_linux_tree *tree; /* the kernel that printed it; NULL: not known */
+	struct evc_span flags, bugs;       /* the words of these lines */
+	bool has_bugs;                     /* is there a line of bugs */
+};
+
+/*
+ * Add to a dump, which holds what the other lines say, each bit that the words prove to be one or zero;
+ * whatever could be otherwise stays unknown.  Words that contradict each other prove nothing.
+ */
+int evc_linux_back(const struct evc_linux_listing *listing, const struct evc_dump *dump,
+                   struct evc_arena *arena, struct evc_dump *ret_dump, struct evc_error *err);
+
+/* Could this kernel have printed all these flags?  Only names count. */
+bool evc_linux_prints(const struct evc_linux_tree *tree, struct evc_span flags);
+
+#endif

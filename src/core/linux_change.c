@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Why two predictions differ.
+ *
+ * Both sides are traces of the same kernel, so they ask the same questions where they come to them at
+ * all.  A cause is a question (a leaf of a condition: a bit, an MSR, a row of a list, another flag)
+ * that a step of the word asks on both sides and that is answered differently.  Only where there is
+ * none, because one side's rules did not come so far, a question counts that one side alone asked.
+ *
+ * When a flag went because another one went, the other one is the cause; its own change says why.
+ */
+#include "core/linux_change.h"
+
+#include <string.h>
+
+/* A leaf met while walking the steps of a word. */
+struct leaf {
+	uint16_t node;
+	const char *where;
+};
+
+enum { MAX_LEAVES = 256 };
+
+struct leaves {
+	struct leaf items[MAX_LEAVES];
+	size_t n;
+};
+
+static void gather(const struct evc_linux_trace *trace, uint16_t number, const char *where,
+                   struct leaves *leaves)
+{
+	const struct evc_linux_node *node = &trace->nodes[number];
+
+	switch (node->reason) {
+	case EVC_LINUX_REASON_AND:
+	case EVC_LINUX_REASON_OR:
+		gather(trace, node->a, where, leaves);
+		gather(trace, node->b, where, leaves);
+		return;
+	case EVC_LINUX_REASON_NOT:
+		gather(trace, node->a, where, leaves);
+		return;
+	case EVC_LINUX_NO_REASON:
+	case EVC_LINUX_REASON_BIT:
+	case EVC_LINUX_REASON_FLAG:
+	case EVC_LINUX_REASON_BUG:
+	case EVC_LINUX_REASON_ROW:
+	case EVC_LINUX_REASON_READABLE:
+	case EVC_LINUX_REASON_PLATFORM:
+	case EVC_LINUX_REASON_OPTION:
+	case EVC_LINUX_REASON_SWITCH:
+	case EVC_LINUX_REASON_CPU:
+	case EVC_LINUX_REASON_TEXT:
+		break;
+	}
+	if (leaves->n < MAX_LEAVES)
+		leaves->items[leaves->n++] = (struct leaf){ .node = number, .where = where };
+}
+
+static void gather_all(const struct evc_linux_trace *trace, const struct evc_linux_change *change,
+                       struct leaves *leaves)
+{
+	leaves->n = 0;
+	for (uint16_t i = 0; i < trace->n_steps; i++) {
+		const struct evc_linux_step *step = &trace->steps[i];
+
+		if (step->target == change->target && step->id == change->id)
+			gather(trace, step->node, step->where, leaves);
+	}
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+/* Is it the same question? */
+static bool asks_same(const struct evc_linux_node *a, const struct evc_linux_node *b)
+{
+	if (a->reason != b->reason)
+		return false;
+	switch (a->reason) {
+	case EVC_LINUX_REASON_BIT:
+		return a->bit.leaf == b->bit.leaf && a->bit.subleaf == b->bit.subleaf &&
+		       a->bit.reg == b->bit.reg && a->bit.lo == b->bit.lo && a->bit.hi == b->bit.hi;
+	case EVC_LINUX_REASON_READABLE:
+		return a->number == b->number;
+	case EVC_LINUX_REASON_FLAG:
+	case EVC_LINUX_REASON_BUG:
+	case EVC_LINUX_REASON_ROW:
+	case EVC_LINUX_REASON_PLATFORM:
+	case EVC_LINUX_REASON_SWITCH:
+		return a->id == b->id;
+	case EVC_LINUX_REASON_OPTION:
+	case EVC_LINUX_REASON_CPU:
+	case EVC_LINUX_REASON_TEXT:
+		return same_text(a->text, b->text);
+	case EVC_LINUX_NO_REASON:
+	case EVC_LINUX_REASON_NOT:
+	case EVC_LINUX_REASON_AND:
+	case EVC_LINUX_REASON_OR:
+		break;
+	}
+	return true;
+}
+
+static bool answers_same(const struct evc_linux_node *a, const struct evc_linux_node *b)
+{
+	return a->truth == b->truth && (a->reason != EVC_LINUX_REASON_BIT || a->number == b->number);
+}
+
+static void add(struct evc_linux_change *change, struct evc_linux_cause cause)
+{
+	for (unsigned i = 0; i < change->n_causes; i++)
+		if (change->causes[i].before == cause.before && change->causes[i].after == cause.after)
+			return;
+	if (change->n_causes < EVC_LINUX_MAX_CAUSES)
+		change->causes[change->n_causes++] = cause;
+}
+
+static bool is_told(const struct evc_linux_trace *trace, const struct evc_linux_change *change,
+                    const struct evc_linux_node *node)
+{
+	for (unsigned i = 0; i < change->n_causes; i++)
+		if (change->causes[i].before && asks_same(&trace->nodes[change->causes[i].before], node))
+			return true;
+	return false;
+}
+
+/* Questions of both sides, answered differently. */
+static void find_common(const struct evc_linux_trace *before, const struct leaves *a,
+                        const struct evc_linux_trace *after, const struct leaves *b,
+                        struct evc_linux_change *change)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		const struct evc_linux_node *node = &before->nodes[a->items[i].node];
+
+		if (is_told(before, change, node))
+			continue;
+		for (size_t k = 0; k < b->n; k++) {
+			const struct evc_linux_node *other = &after->nodes[b->items[k].node];
+
+			if (!asks_same(node, other))
+				continue;
+			if (!answers_same(node, other))
+				add(change, (struct evc_linux_cause){ .before = a->items[i].node,
+				                                      .after = b->items[k].node,
+				                                      .where = a->items[i].where });
+			break;
+		}
+	}
+}
+
+/* Questions of one side that hold there and that the other side did not ask. */
+static void find_lonely(const struct evc_linux_trace *trace, const struct leaves *leaves,
+                        const struct evc_linux_trace *other, const struct leaves *others, bool is_after,
+                        struct evc_linux_change *change)
+{
+	for (size_t i = 0; i < leaves->n; i++) {
+		const struct evc_linux_node *node = &trace->nodes[leaves->items[i].node];
+		size_t k = 0;
+
+		while (k < others->n && !asks_same(node, &other->nodes[others->items[k].node]))
+			k++;
+		if (k < others->n || node->truth == EVC_ABSENT)
+			continue;
+		add(change, (struct evc_linux_cause){ .before = is_after ? 0 : leaves->items[i].node,
+		                                      .after = is_after ? leaves->items[i].node : 0,
+		                                      .where = leaves->items[i].where });
+	}
+}
+
+void evc_linux_find_causes(const struct evc_linux_told *before, const struct evc_linux_told *after,
+                           struct evc_linux_change *change)
+{
+	struct leaves a, b;
+
+	change->n_causes = 0;
+	if (!before->trace || !after->trace)
+		return;
+	gather_all(before->trace, change, &a);
+	gather_all(after->trace, change, &b);
+	find_common(before->trace, &a, after->trace, &b, change);
+	if (change->n_causes)
+		return;
+	find_lonely(before->trace, &a, after->trace, &b, false, change);
+	find_lonely(after->trace, &b, before->trace, &a, true, change);
+}
+
+static struct evc_linux_change *append(struct evc_linux_changes *changes,
+                                       const struct evc_linux_change *change)
+{
+	changes->items[changes->n] = *change;
+	return &changes->items[changes->n++];
+}
+
+static bool same_truth(struct evc_linux_truth a, struct evc_linux_truth b)
+{
+	return a.truth == b.truth;
+}
+
+static bool same_value(const struct evc_linux_view *before, const struct evc_linux_view *after,
+                       enum evc_linux_line line)
+{
+	const struct evc_linux_value *a = &before->lines[line], *b = &after->lines[line];
+
+	if (a->shown.truth != b->shown.truth)
+		return false;
+	if (a->shown.truth == EVC_ABSENT || line == EVC_LINUX_FLAGS || line == EVC_LINUX_BUGS ||
+	    line == EVC_LINUX_VMX_FLAGS)
+		return true;
+	if (a->known.truth != b->known.truth)
+		return false;
+	if (line == EVC_LINUX_VENDOR_ID)
+		return !strcmp(before->vendor_id, after->vendor_id);
+	if (line == EVC_LINUX_MODEL_NAME)
+		return !strcmp(before->model_name, after->model_name);
+	return a->known.truth != EVC_PRESENT || (a->number == b->number && a->second == b->second);
+}
+
+static void compare_lines(const struct evc_linux_told *before, const struct evc_linux_told *after,
+                          struct evc_linux_changes *changes)
+{
+	for (uint16_t i = 0; i < EVC_LINUX_N_LINES; i++) {
+		struct evc_linux_change change = { .target = EVC_LINUX_TARGET_LINE,
+			                           .id = i,
+			                           .before = before->view->lines[i].shown,
+			                           .after = after->view->lines[i].shown };
+
+		if (!same_value(before->view, after->view, (enum evc_linux_line)i))
+			evc_linux_find_causes(before, after, append(changes, &change));
+	}
+}
+
+static void compare_words(const struct evc_linux_told *before, const struct evc_linux_told *after, bool bugs,
+                          struct evc_linux_changes *changes)
+{
+	const struct evc_linux_tree *tree = before->view->tree;
+	const struct evc_linux_name *names = bugs ? tree->bugs : tree->flags;
+	size_t n = bugs ? tree->n_bugs : tree->n_flags;
+
+	for (size_t i = 0; i < n; i++) {
+		struct evc_linux_change change = { .id = names[i].symbol };
+
+		if (bugs) {
+			change.target = EVC_LINUX_TARGET_BUG;
+			change.before = evc_linux_view_bug(before->view, (enum evc_linux_bug)change.id);
+			change.after = evc_linux_view_bug(after->view, (enum evc_linux_bug)change.id);
+		} else {
+			change.target = EVC_LINUX_TARGET_FLAG;
+			change.before = evc_linux_view_flag(before->view, (enum evc_linux_flag)change.id);
+			change.after = evc_linux_view_flag(after->view, (enum evc_linux_flag)change.id);
+		}
+		if (!same_truth(change.before, change.after))
+			evc_linux_find_causes(before, after, append(changes, &change));
+	}
+}
+
+int evc_linux_compare(const struct evc_linux_told *before, const struct evc_linux_told *after,
+                      struct evc_arena *arena, struct evc_linux_changes *ret_changes, struct evc_error *err)
+{
+	const struct evc_linux_tree *tree = before->view->tree;
+	struct evc_linux_changes changes = {
+		.items = evc_arena_array(arena, (size_t)EVC_LINUX_N_LINES + tree->n_flags + tree->n_bugs,
+		                         sizeof(*changes.items))
+	};
+
+	if (!changes.items)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	compare_lines(before, after, &changes);
+	compare_words(before, after, false, &changes);
+	compare_words(before, after, true, &changes);
+	*ret_changes = changes;
+	return EVC_OK;
+}
