@@ -28,14 +28,28 @@ static bool is_blank(struct evc_span line)
 	return !evc_span_trim(line).length;
 }
 
+/* "Linux version 5.4.0-139-generic (...", as /proc/version has it, or "Linux HOST 5.4.0-139-generic #...". */
+static bool take_kernel(struct evc_span line, struct evc_span *ret_kernel)
+{
+	struct evc_span word, kernel;
+
+	if (!evc_span_word(&line, &word) || !evc_span_equals(word, "Linux") || !evc_span_word(&line, &word) ||
+	    !evc_span_word(&line, &kernel) || kernel.text[0] < '0' || kernel.text[0] > '9')
+		return false;
+	*ret_kernel = kernel;
+	return true;
+}
+
 bool evc_cpuinfo_recognise(struct evc_span text)
 {
+	struct evc_span kernel;
+
 	struct evc_lines lines = evc_lines_from(text);
 	struct evc_cpuinfo_line line;
 	unsigned n = 0;
 
 	while (n < 2 && evc_lines_next(&lines)) {
-		if (is_blank(lines.line))
+		if (is_blank(lines.line) || (!n && take_kernel(lines.line, &kernel)))
 			continue;
 		if (!split(&lines, &line) || !evc_span_equals(line.name, n ? "vendor_id" : "processor"))
 			return false;
@@ -88,6 +102,7 @@ struct reader {
 	size_t n_cpus, size_cpus;
 	struct evc_cpuinfo_line open[EVC_CPUINFO_MAX_LINES]; /* of the CPU being read */
 	size_t n_open;
+	struct evc_span kernel;
 };
 
 /* Room for one more CPU. */
@@ -163,6 +178,9 @@ static int read_line(struct reader *reader, struct evc_error *err)
 
 	if (is_blank(reader->lines.line))
 		return close_cpu(reader, err);
+	if (!reader->n_open && !reader->n_cpus && !reader->kernel.length &&
+	    take_kernel(reader->lines.line, &reader->kernel))
+		return EVC_OK;
 	if (!split(&reader->lines, &line))
 		return evc_lines_fail(&reader->lines, reader->lines.line, err,
 		                      "expected a name, a colon and a value");
@@ -195,6 +213,7 @@ int evc_cpuinfo_read(struct evc_span text, struct evc_arena *arena, struct evc_c
 	}
 	if (!reader.n_cpus)
 		return evc_fail(err, EVC_ERR_INPUT, "no CPU in it");
-	*ret_cpuinfo = (struct evc_cpuinfo){ .cpus = reader.cpus, .n_cpus = reader.n_cpus };
+	*ret_cpuinfo =
+		(struct evc_cpuinfo){ .cpus = reader.cpus, .n_cpus = reader.n_cpus, .kernel = reader.kernel };
 	return EVC_OK;
 }

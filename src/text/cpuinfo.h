@@ -12,7 +12,8 @@
  *     <empty line>
  *     processor\t: 1
  *
- * Blanks instead of tabs, as web pages have it, are accepted, and a text that ends early.
+ * Blanks instead of tabs, as web pages have it, are accepted, and a text that ends early.  A first line as
+ * /proc/version or uname -a print it says which kernel printed the rest: cat /proc/version /proc/cpuinfo.
  */
 
 #include "base/arena.h"
@@ -44,6 +45,7 @@ struct evc_cpuinfo_cpu {
 struct evc_cpuinfo {
 	const struct evc_cpuinfo_cpu *cpus; /* at least one, by rising number */
 	size_t n_cpus;
+	struct evc_span kernel; /* uname -r of the first line, empty when there is none */
 };
 
 /* Does the text begin as /proc/cpuinfo of an x86 machine does? */

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-int evc_input_offer_options(const struct evc_args *args, struct evc_offer_options *ret_options,
-                            struct evc_error *err)
+int evc_input_offer_view(const struct evc_args *args, enum evc_offer_view *ret_view, struct evc_error *err)
 {
 	static const struct {
 		const char *name;
@@ -19,21 +18,28 @@ int evc_input_offer_options(const struct evc_args *args, struct evc_offer_option
 	};
 	const char *view = evc_args_value(args, "view");
 
+	*ret_view = EVC_VIEW_AUTO;
+	for (size_t i = 0; view && i < sizeof(views) / sizeof(views[0]); i++) {
+		if (strcmp(view, views[i].name) != 0)
+			continue;
+		*ret_view = views[i].view;
+		return EVC_OK;
+	}
+	if (view)
+		return evc_fail(err, EVC_ERR_USAGE, "--view %s: one of auto, kvm, raw", view);
+	return EVC_OK;
+}
+
+int evc_input_offer_options(const struct evc_args *args, struct evc_offer_options *ret_options,
+                            struct evc_error *err)
+{
 	*ret_options = (struct evc_offer_options){
 		.kernel = evc_args_value(args, "kernel"),
 		.qemu = evc_args_value(args, "qemu"),
 		.options = evc_args_value(args, "kvm-options"),
 		.nested = evc_args_flag(args, "nested"),
 	};
-	for (size_t i = 0; view && i < sizeof(views) / sizeof(views[0]); i++) {
-		if (strcmp(view, views[i].name) != 0)
-			continue;
-		ret_options->view = views[i].view;
-		return EVC_OK;
-	}
-	if (view)
-		return evc_fail(err, EVC_ERR_USAGE, "--view %s: one of auto, kvm, raw", view);
-	return EVC_OK;
+	return evc_input_offer_view(args, &ret_options->view, err);
 }
 
 int evc_input_hosts(struct evc_command *command, const char *const *paths, size_t n_paths,

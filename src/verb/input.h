@@ -28,6 +28,9 @@
 		.name = "nested", .help = "count VMX and SVM for nested guests in"                           \
 	}
 
+/* --view alone; auto when it is not given. */
+int evc_input_offer_view(const struct evc_args *args, enum evc_offer_view *ret_view, struct evc_error *err);
+
 /* Those rows as options of evc_offer_make. */
 int evc_input_offer_options(const struct evc_args *args, struct evc_offer_options *ret_options,
                             struct evc_error *err);

@@ -17,6 +17,7 @@ const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_diff,
 	&evc_verb_matrix,
 	&evc_verb_explain,
+	&evc_verb_cpuinfo,
 	&evc_verb_convert,
 	&evc_verb_export,
 };

@@ -17,5 +17,6 @@ extern const struct evc_verb evc_verb_explain;
 extern const struct evc_verb evc_verb_export;
 extern const struct evc_verb evc_verb_apply;
 extern const struct evc_verb evc_verb_show;
+extern const struct evc_verb evc_verb_cpuinfo;
 
 #endif

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "text/cpuinfo_against.h"
+
+#include "text/cpuinfo_write.h"
+
+#include <string.h>
+
+enum { MAX_DIFFERENCES = 512 };
+
+static const struct evc_span nothing = { .text = "", .length = 0 };
+
+/* --- what differs --------------------------------------------------------------------------------- */
+
+struct found {
+	struct evc_arena *arena;
+	struct evc_cpuinfo_difference *items;
+	size_t n;
+};
+
+static void add(struct found *found, struct evc_cpuinfo_difference difference)
+{
+	if (found->n < MAX_DIFFERENCES)
+		found->items[found->n++] = difference;
+}
+
+static const char *value_of(const struct evc_linux_view *view, enum evc_linux_line line,
+                            struct evc_arena *arena)
+{
+	struct evc_sink text = { 0 };
+	const char *value;
+
+	evc_cpuinfo_value(view, line, &text);
+	value = evc_arena_string(arena, text.text ? text.text : "", text.length);
+	evc_sink_free(&text);
+	return value ? value : "";
+}
+
+/* Runs of blanks count as one: web pages fold them. */
+static bool same_words(struct evc_span a, struct evc_span b)
+{
+	struct evc_span x, y;
+
+	for (;;) {
+		bool more = evc_span_word(&a, &x), others = evc_span_word(&b, &y);
+
+		if (!more || !others)
+			return more == others;
+		if (x.length != y.length || memcmp(x.text, y.text, x.length) != 0)
+			return false;
+	}
+}
+
+static void compare_line(const struct evc_linux_view *view, const struct evc_cpuinfo_cpu *cpu,
+                         enum evc_linux_line line, struct found *found)
+{
+	const struct evc_cpuinfo_line *real = evc_cpuinfo_find(cpu, evc_linux_line_name(line));
+	const struct evc_linux_value *value = &view->lines[line];
+	bool predicts = evc_cpuinfo_shows(view, line);
+	struct evc_cpuinfo_difference difference = {
+		.target = EVC_LINUX_TARGET_LINE,
+		.name = evc_span_from(evc_linux_line_name(line)),
+		.real = real ? real->value : nothing,
+		.in_real = real != NULL,
+		.predicts = predicts,
+		.unknown = value->shown.truth == EVC_UNSURE ||
+		           (predicts && real && value->known.truth != EVC_PRESENT),
+		.varies = (value->known.depends | value->shown.depends) >> EVC_LINUX_BY_RUNTIME & 1,
+		.predicted = predicts ? value_of(view, line, found->arena) : "",
+	};
+
+	if (!predicts && !real)
+		return;
+	if (difference.unknown || !predicts || !real ||
+	    !same_words(difference.real, evc_span_from(difference.predicted)))
+		add(found, difference);
+}
+
+/* The words of one line; vmx: by place, since they have no symbol of their own. */
+static void compare_words(const struct evc_linux_view *view, const struct evc_cpuinfo_line *real,
+                          enum evc_linux_line line, struct found *found)
+{
+	const struct evc_linux_tree *tree = view->tree;
+	const struct evc_linux_name *names = line == EVC_LINUX_FLAGS  ? tree->flags
+	                                     : line == EVC_LINUX_BUGS ? tree->bugs
+	                                                              : tree->vmx;
+	size_t n = line == EVC_LINUX_FLAGS  ? tree->n_flags
+	           : line == EVC_LINUX_BUGS ? tree->n_bugs
+	                                    : tree->n_vmx;
+	enum evc_linux_target target = line == EVC_LINUX_BUGS ? EVC_LINUX_TARGET_BUG : EVC_LINUX_TARGET_FLAG;
+
+	for (size_t i = 0; i < n; i++) {
+		struct evc_span name = evc_span_from(names[i].name);
+		bool has = evc_cpuinfo_has(real, name);
+		struct evc_linux_truth truth =
+			line == EVC_LINUX_FLAGS
+				? evc_linux_view_flag(view, (enum evc_linux_flag)names[i].symbol)
+			: line == EVC_LINUX_BUGS
+				? evc_linux_view_bug(view, (enum evc_linux_bug)names[i].symbol)
+				: evc_linux_view_vmx(view, names[i].place);
+
+		if (truth.truth == (has ? EVC_PRESENT : EVC_ABSENT))
+			continue;
+		add(found,
+		    (struct evc_cpuinfo_difference){ .target = target,
+		                                     .name = name,
+		                                     .real = nothing,
+		                                     .predicted = "",
+		                                     .in_real = has,
+		                                     .predicts = truth.truth == EVC_PRESENT,
+		                                     .unknown = truth.truth == EVC_UNSURE,
+		                                     .varies = truth.depends >> EVC_LINUX_BY_RUNTIME & 1 });
+	}
+}
+
+/* Words of the real line that this kernel has no name for. */
+static void compare_strangers(const struct evc_linux_view *view, const struct evc_cpuinfo_line *real,
+                              enum evc_linux_line line, struct found *found)
+{
+	const struct evc_linux_tree *tree = view->tree;
+	const struct evc_linux_name *names = line == EVC_LINUX_FLAGS  ? tree->flags
+	                                     : line == EVC_LINUX_BUGS ? tree->bugs
+	                                                              : tree->vmx;
+	size_t n = line == EVC_LINUX_FLAGS  ? tree->n_flags
+	           : line == EVC_LINUX_BUGS ? tree->n_bugs
+	                                    : tree->n_vmx;
+	struct evc_span rest = real ? real->value : nothing, word;
+
+	while (evc_span_word(&rest, &word)) {
+		size_t i = 0;
+
+		while (i < n && !evc_span_equals(word, names[i].name))
+			i++;
+		if (i == n)
+			add(found, (struct evc_cpuinfo_difference){ .target = line == EVC_LINUX_BUGS
+			                                                              ? EVC_LINUX_TARGET_BUG
+			                                                              : EVC_LINUX_TARGET_FLAG,
+			                                            .name = word,
+			                                            .real = nothing,
+			                                            .predicted = "",
+			                                            .in_real = true });
+	}
+}
+
+/* Lines that no kernel of ours prints. */
+static void compare_strange_lines(const struct evc_cpuinfo_cpu *cpu, struct found *found)
+{
+	for (size_t i = 0; i < cpu->n_lines; i++) {
+		unsigned line = 0;
+
+		while (line < EVC_LINUX_N_LINES &&
+		       !evc_span_equals(cpu->lines[i].name, evc_linux_line_name((enum evc_linux_line)line)))
+			line++;
+		if (line == EVC_LINUX_N_LINES)
+			add(found, (struct evc_cpuinfo_difference){ .target = EVC_LINUX_TARGET_LINE,
+			                                            .name = cpu->lines[i].name,
+			                                            .real = cpu->lines[i].value,
+			                                            .predicted = "",
+			                                            .in_real = true });
+	}
+}
+
+static void compare(const struct evc_linux_view *view, const struct evc_cpuinfo_cpu *cpu, struct found *found)
+{
+	found->n = 0;
+	for (unsigned i = 0; i < EVC_LINUX_N_LINES; i++) {
+		enum evc_linux_line line = (enum evc_linux_line)i;
+		const struct evc_cpuinfo_line *real = evc_cpuinfo_find(cpu, evc_linux_line_name(line));
+
+		if (line != EVC_LINUX_FLAGS && line != EVC_LINUX_BUGS && line != EVC_LINUX_VMX_FLAGS) {
+			compare_line(view, cpu, line, found);
+			continue;
+		}
+		if (!real != !evc_cpuinfo_shows(view, line))
+			compare_line(view, cpu, line, found);
+		if (!real && !evc_cpuinfo_shows(view, line))
+			continue;
+		compare_words(view, real, line, found);
+		compare_strangers(view, real, line, found);
+	}
+	compare_strange_lines(cpu, found);
+}
+
+/* --- what would explain it ------------------------------------------------------------------------ */
+
+/* One experiment: another env or kernel, and how a user would ask for it. */
+struct experiment {
+	struct evc_linux_env env;
+	const struct evc_linux_tree *tree;
+	const char *option; /* "--env microcode=0x84" */
+	const char *why;    /* "" when the option says it all */
+	bool may_add;       /* another kernel may also add differences of its own */
+};
+
+struct laboratory {
+	const struct evc_linux_question *question;
+	const struct evc_cpuinfo_cpu *cpu;
+	struct evc_arena *arena;
+	struct evc_cpuinfo_comparison *comparison;
+	struct found again; /* differences of the experiment */
+};
+
+static bool still_there(const struct found *found, const struct evc_cpuinfo_difference *difference)
+{
+	for (size_t i = 0; i < found->n; i++) {
+		const struct evc_cpuinfo_difference *other = &found->items[i];
+
+		if (other->target == difference->target && other->name.length == difference->name.length &&
+		    !memcmp(other->name.text, difference->name.text, other->name.length))
+			return true;
+	}
+	return false;
+}
+
+static bool adds(const struct laboratory *laboratory)
+{
+	struct found before = { .items = laboratory->comparison->items, .n = laboratory->comparison->n };
+
+	for (size_t i = 0; i < laboratory->again.n; i++)
+		if (!still_there(&before, &laboratory->again.items[i]))
+			return true;
+	return false;
+}
+
+static bool all_explained(const struct evc_cpuinfo_comparison *comparison)
+{
+	for (size_t i = 0; i < comparison->n; i++)
+		if (!comparison->items[i].explanation[0])
+			return false;
+	return true;
+}
+
+static void try_it(struct laboratory *laboratory, const struct experiment *experiment)
+{
+	struct evc_linux_question question = *laboratory->question;
+	struct evc_linux_view view;
+
+	question.env = &experiment->env;
+	question.trace = NULL;
+	if (experiment->tree)
+		question.tree = experiment->tree;
+	evc_linux_predict(&question, &view);
+	compare(&view, laboratory->cpu, &laboratory->again);
+	if (!experiment->may_add && adds(laboratory))
+		return;
+	if (experiment->may_add && laboratory->again.n >= laboratory->comparison->n)
+		return;
+	for (size_t i = 0; i < laboratory->comparison->n; i++) {
+		struct evc_cpuinfo_difference *difference = &laboratory->comparison->items[i];
+
+		if (difference->explanation[0] || still_there(&laboratory->again, difference))
+			continue;
+		difference->explanation = experiment->option;
+		difference->why = experiment->why;
+	}
+}
+
+/* "--env SETTING" as an experiment; settings are made here, so that they are valid. */
+static void try_setting(struct laboratory *laboratory, const char *setting, const char *why)
+{
+	struct experiment experiment = { .env = *laboratory->question->env, .why = why };
+
+	if (!setting || !why || evc_linux_env_set(&experiment.env, evc_span_from(setting), NULL) < 0)
+		return;
+	experiment.option = evc_arena_printf(laboratory->arena, "--env %s", setting);
+	if (experiment.option)
+		try_it(laboratory, &experiment);
+}
+
+/* What the real text itself says: microcode, clock, shape. */
+static void try_text(struct laboratory *laboratory, const struct evc_cpuinfo *real)
+{
+	const struct evc_cpuinfo_cpu *cpu = laboratory->cpu;
+	const struct evc_cpuinfo_line *microcode = evc_cpuinfo_find(cpu, "microcode");
+	const struct evc_cpuinfo_line *mhz = evc_cpuinfo_find(cpu, "cpu MHz");
+	struct evc_span rest = mhz ? mhz->value : nothing;
+	uint64_t whole, part, siblings, cores, package = 0, highest = 0;
+
+	if (microcode)
+		try_setting(laboratory,
+		            evc_arena_printf(laboratory->arena, "microcode=%.*s",
+		                             (int)microcode->value.length, microcode->value.text),
+		            "this microcode");
+	if (evc_span_decimal(&rest, &whole) && evc_span_skip(&rest, ".") && evc_span_decimal(&rest, &part) &&
+	    whole < 1000000 && part < 1000)
+		try_setting(laboratory,
+		            evc_arena_printf(laboratory->arena, "tsc-khz=%llu",
+		                             (unsigned long long)(whole * 1000 + part)),
+		            "this clock");
+	for (size_t i = 0; i < real->n_cpus; i++)
+		if (evc_cpuinfo_number(&real->cpus[i], "physical id", UINT32_MAX, &package) &&
+		    package > highest)
+			highest = package;
+	if (evc_cpuinfo_number(cpu, "siblings", EVC_MAX_CPUS, &siblings) &&
+	    evc_cpuinfo_number(cpu, "cpu cores", EVC_MAX_CPUS, &cores) && cores)
+		try_setting(laboratory,
+		            evc_arena_printf(laboratory->arena,
+		                             "smp=%zu,sockets=%llu,cores=%llu,threads=%llu", real->n_cpus,
+		                             (unsigned long long)(highest + 1), (unsigned long long)cores,
+		                             (unsigned long long)(siblings / cores ? siblings / cores : 1)),
+		            "this shape");
+	try_setting(laboratory, evc_arena_printf(laboratory->arena, "smp=%zu", real->n_cpus),
+	            "this number of CPUs");
+}
+
+/* The value of an MSR as far as the trace's questions show it. */
+static uint64_t msr_base(const struct evc_linux_trace *trace, uint32_t index)
+{
+	uint64_t value = 0;
+
+	for (uint16_t i = 1; i < trace->n_nodes; i++) {
+		const struct evc_linux_node *node = &trace->nodes[i];
+
+		if (node->reason == EVC_LINUX_REASON_BIT && node->bit.reg == EVC_MSR &&
+		    node->bit.leaf == index && node->truth == EVC_PRESENT)
+			value |= node->number << node->bit.lo;
+	}
+	return value;
+}
+
+/* Has an earlier node asked the same? */
+static bool is_repeated(const struct evc_linux_trace *trace, uint16_t number)
+{
+	const struct evc_linux_node *node = &trace->nodes[number];
+
+	for (uint16_t i = 1; i < number; i++) {
+		const struct evc_linux_node *other = &trace->nodes[i];
+
+		if (other->reason != node->reason)
+			continue;
+		if (node->reason == EVC_LINUX_REASON_BIT && other->bit.reg == node->bit.reg &&
+		    other->bit.leaf == node->bit.leaf && other->bit.lo == node->bit.lo)
+			return true;
+		if (node->reason == EVC_LINUX_REASON_READABLE && other->number == node->number)
+			return true;
+		if (node->reason == EVC_LINUX_REASON_OPTION && !strcmp(other->text, node->text))
+			return true;
+	}
+	return false;
+}
+
+static void try_msr_bit(struct laboratory *laboratory, const struct evc_linux_trace *trace,
+                        const struct evc_linux_node *node)
+{
+	uint64_t base = msr_base(trace, node->bit.leaf), mask = evc_bit_mask(node->bit);
+	bool set = !(base & mask);
+	char bit[EVC_BIT_TEXT];
+
+	if (node->bit.lo != node->bit.hi)
+		return;
+	evc_bit_format(node->bit, bit);
+	try_setting(laboratory,
+	            evc_arena_printf(laboratory->arena, "msr.0x%x=0x%llx", node->bit.leaf,
+	                             (unsigned long long)(base ^ mask)),
+	            evc_arena_printf(laboratory->arena, "%s %s", bit, set ? "set" : "clear"));
+}
+
+/* Every MSR and boot option that the kernel asked for, the other way round. */
+static void try_asked(struct laboratory *laboratory, const struct evc_linux_trace *trace)
+{
+	const char *cmdline = laboratory->question->env->cmdline;
+
+	for (uint16_t i = 1; i < trace->n_nodes && !all_explained(laboratory->comparison); i++) {
+		const struct evc_linux_node *node = &trace->nodes[i];
+		bool msr = node->reason == EVC_LINUX_REASON_BIT && node->bit.reg == EVC_MSR;
+
+		if ((!msr && node->reason != EVC_LINUX_REASON_READABLE &&
+		     node->reason != EVC_LINUX_REASON_OPTION) ||
+		    is_repeated(trace, i))
+			continue;
+		if (msr)
+			try_msr_bit(laboratory, trace, node);
+		else if (node->reason == EVC_LINUX_REASON_READABLE)
+			try_setting(laboratory,
+			            evc_arena_printf(laboratory->arena, "msr.0x%llx=%s",
+			                             (unsigned long long)node->number,
+			                             node->truth == EVC_PRESENT ? "fault" : "0x0"),
+			            node->truth == EVC_PRESENT ? "this MSR not readable"
+			                                       : "this MSR readable");
+		else if (node->text)
+			try_setting(laboratory,
+			            evc_arena_printf(laboratory->arena, "cmdline=%s%s%s", cmdline,
+			                             *cmdline ? " " : "", node->text),
+			            "this boot option");
+	}
+}
+
+static void try_platforms(struct laboratory *laboratory)
+{
+	for (unsigned i = EVC_LINUX_BARE; i < EVC_LINUX_N_PLATFORMS; i++)
+		try_setting(laboratory,
+		            evc_arena_printf(laboratory->arena, "hypervisor=%s",
+		                             evc_linux_platform_name((enum evc_linux_platform)i)),
+		            "this hypervisor");
+}
+
+/* The kernel under which the fewest differences are left, and only if these are fewer than now. */
+static void try_kernels(struct laboratory *laboratory)
+{
+	const struct evc_linux_tree *best = NULL;
+	size_t least = laboratory->comparison->n;
+	struct experiment experiment = { .env = *laboratory->question->env, .may_add = true };
+
+	for (size_t i = 0; i < evc_n_linux_trees; i++) {
+		struct evc_linux_question question = *laboratory->question;
+		struct evc_linux_view view;
+
+		question.tree = &evc_linux_trees[i];
+		question.trace = NULL;
+		evc_linux_predict(&question, &view);
+		compare(&view, laboratory->cpu, &laboratory->again);
+		if (laboratory->again.n >= least)
+			continue;
+		least = laboratory->again.n;
+		best = question.tree;
+	}
+	if (!best)
+		return;
+	experiment.tree = best;
+	experiment.option = evc_arena_printf(laboratory->arena, "--kernel %s", best->name);
+	experiment.why = "another kernel";
+	if (experiment.option)
+		try_it(laboratory, &experiment);
+}
+
+/* The bits that a word hangs on and that the dump does not know. */
+static void tell_unknown(struct laboratory *laboratory, const struct evc_linux_trace *trace)
+{
+	const struct evc_linux_tree *tree = laboratory->question->tree;
+
+	for (size_t i = 0; i < laboratory->comparison->n; i++) {
+		struct evc_cpuinfo_difference *difference = &laboratory->comparison->items[i];
+		const char *bits = "";
+
+		if (!difference->unknown || difference->explanation[0] ||
+		    difference->target == EVC_LINUX_TARGET_LINE)
+			continue;
+		for (uint16_t s = 0; s < trace->n_steps; s++) {
+			const struct evc_linux_step *step = &trace->steps[s];
+			const struct evc_linux_node *node = &trace->nodes[step->node];
+			bool flag = difference->target == EVC_LINUX_TARGET_FLAG;
+			const struct evc_linux_name *names = flag ? tree->flags : tree->bugs;
+			size_t n = flag ? tree->n_flags : tree->n_bugs, k = 0;
+			char bit[EVC_BIT_TEXT];
+
+			while (k < n && (names[k].symbol != step->id ||
+			                 !evc_span_equals(difference->name, names[k].name)))
+				k++;
+			if (step->target != difference->target || k == n ||
+			    node->reason != EVC_LINUX_REASON_BIT || node->truth != EVC_UNSURE)
+				continue;
+			bits = evc_arena_printf(laboratory->arena, "%s%s%s", bits ? bits : "",
+			                        bits && *bits ? ", " : "", evc_bit_format(node->bit, bit));
+		}
+		if (bits && *bits)
+			difference->why =
+				evc_arena_printf(laboratory->arena, "the dump does not know %s", bits);
+	}
+}
+
+int evc_cpuinfo_against(const struct evc_linux_question *question, const struct evc_cpuinfo *real, size_t cpu,
+                        struct evc_arena *arena, struct evc_cpuinfo_comparison *ret_comparison,
+                        struct evc_error *err)
+{
+	struct evc_linux_question traced = *question;
+	struct evc_linux_view view;
+	struct evc_cpuinfo_comparison comparison = { 0 };
+	struct found found = { .arena = arena,
+		               .items = evc_arena_array(arena, MAX_DIFFERENCES, sizeof(*found.items)) };
+	struct laboratory laboratory = {
+		.question = question,
+		.cpu = &real->cpus[cpu],
+		.arena = arena,
+		.comparison = &comparison,
+		.again = { .arena = arena,
+		           .items = evc_arena_array(arena, MAX_DIFFERENCES, sizeof(*found.items)) },
+	};
+
+	traced.trace = evc_linux_trace_new(arena);
+	if (!found.items || !laboratory.again.items || !traced.trace)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	evc_linux_predict(&traced, &view);
+	compare(&view, laboratory.cpu, &found);
+	comparison.items = found.items;
+	comparison.n = found.n;
+	for (size_t i = 0; i < found.n; i++) {
+		found.items[i].explanation = found.items[i].why = "";
+		comparison.n_count += !found.items[i].varies;
+	}
+	if (comparison.n_count) {
+		try_text(&laboratory, real);
+		try_asked(&laboratory, traced.trace);
+		try_platforms(&laboratory);
+		try_kernels(&laboratory);
+		tell_unknown(&laboratory, traced.trace);
+	}
+	*ret_comparison = comparison;
+	return evc_arena_failed(arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
+}
+
+/* --- printing ------------------------------------------------------------------------------------- */
+
+static const char *kind_name(enum evc_linux_target target)
+{
+	switch (target) {
+	case EVC_LINUX_TARGET_FLAG:
+		return "flag";
+	case EVC_LINUX_TARGET_BUG:
+		return "bug";
+	case EVC_LINUX_TARGET_LINE:
+		break;
+	}
+	return "line";
+}
+
+static void print_difference(const struct evc_cpuinfo_difference *difference, struct evc_sink *sink)
+{
+	evc_sink_printf(sink, "  %-5s%.*s: ", kind_name(difference->target), (int)difference->name.length,
+	                difference->name.text);
+	if (difference->target != EVC_LINUX_TARGET_LINE)
+		evc_sink_printf(sink, "%s%s\n", difference->in_real ? "there" : "not there",
+		                difference->unknown    ? ", predicted unknown"
+		                : difference->predicts ? ", predicted there"
+		                                       : ", predicted not there");
+	else if (difference->unknown)
+		evc_sink_printf(sink, "%.*s, predicted unknown\n", (int)difference->real.length,
+		                difference->real.text);
+	else if (!difference->in_real)
+		evc_sink_printf(sink, "not printed, predicted %s\n", difference->predicted);
+	else
+		evc_sink_printf(sink, "%.*s, predicted %s\n", (int)difference->real.length,
+		                difference->real.text,
+		                difference->predicts ? difference->predicted : "not printed");
+	if (difference->varies)
+		evc_sink_puts(sink, "       changes while it runs, not counted\n");
+	else if (difference->explanation[0])
+		evc_sink_printf(sink, "       equal with %s (%s)\n", difference->explanation,
+		                difference->why);
+	else
+		evc_sink_printf(sink, "       %s\n",
+		                difference->why[0] ? difference->why : "evc cannot explain it");
+}
+
+void evc_cpuinfo_against_print(const struct evc_cpuinfo_comparison *comparison, struct evc_sink *sink)
+{
+	for (size_t i = 0; i < comparison->n; i++)
+		print_difference(&comparison->items[i], sink);
+}
+
+static json_t *span_json(struct evc_span span)
+{
+	json_t *string = json_stringn(span.text, span.length);
+
+	return string ? string : json_string("?"); /* what is no UTF-8 */
+}
+
+json_t *evc_cpuinfo_against_json(const struct evc_cpuinfo_comparison *comparison)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < comparison->n; i++) {
+		const struct evc_cpuinfo_difference *difference = &comparison->items[i];
+		bool line = difference->target == EVC_LINUX_TARGET_LINE;
+		json_t *real = line ? span_json(difference->real) : json_boolean(difference->in_real);
+		json_t *predicted = difference->unknown ? json_null()
+		                    : line              ? json_string(difference->predicted)
+		                                        : json_boolean(difference->predicts);
+
+		if (line && !difference->in_real) {
+			json_decref(real);
+			real = json_null();
+		}
+		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:o, s:b, s:s, s:s}", "kind",
+		                                       kind_name(difference->target), "name",
+		                                       span_json(difference->name), "real", real, "predicted",
+		                                       predicted, "varies", difference->varies, "explanation",
+		                                       difference->explanation, "why", difference->why));
+	}
+	return array;
+}

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "text/cpuinfo_why.h"
+
+#include "text/cpuinfo_write.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* --- names ---------------------------------------------------------------------------------------- */
+
+static const char *printed_name(const struct evc_linux_name *names, size_t n, uint16_t symbol)
+{
+	for (size_t i = 0; i < n; i++)
+		if (names[i].symbol == symbol)
+			return names[i].name;
+	return NULL;
+}
+
+/* As the tree prints it, or the kernel's symbol for what is never printed. */
+static const char *name_of(const struct evc_linux_tree *tree, enum evc_linux_target target, uint16_t id)
+{
+	const char *name = NULL;
+
+	switch (target) {
+	case EVC_LINUX_TARGET_FLAG:
+		name = printed_name(tree->flags, tree->n_flags, id);
+		return name ? name : evc_linux_flag_symbols[id];
+	case EVC_LINUX_TARGET_BUG:
+		name = printed_name(tree->bugs, tree->n_bugs, id);
+		return name ? name : evc_linux_bug_symbols[id];
+	case EVC_LINUX_TARGET_LINE:
+		name = evc_linux_line_name((enum evc_linux_line)id);
+		break;
+	}
+	return name ? name : "";
+}
+
+/* The symbol that prints as this, in the tree or else in any. */
+static bool find_name(const struct evc_linux_tree *tree, bool bugs, struct evc_span text, uint16_t *ret_id)
+{
+	const struct evc_linux_name *names = bugs ? tree->bugs : tree->flags;
+	size_t n = bugs ? tree->n_bugs : tree->n_flags;
+
+	for (size_t i = 0; i < n; i++)
+		if (evc_span_equals(text, names[i].name)) {
+			*ret_id = names[i].symbol;
+			return true;
+		}
+	return false;
+}
+
+static bool find_symbol(const char *const *symbols, size_t n, struct evc_span text, uint16_t *ret_id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (evc_span_equals_nocase(text, symbols[i])) {
+			*ret_id = (uint16_t)i;
+			return true;
+		}
+	return false;
+}
+
+static bool find_line(struct evc_span text, uint16_t *ret_id)
+{
+	for (uint16_t i = 0; i < EVC_LINUX_N_LINES; i++)
+		if (evc_span_equals_nocase(text, evc_linux_line_name((enum evc_linux_line)i))) {
+			*ret_id = i;
+			return true;
+		}
+	return false;
+}
+
+bool evc_cpuinfo_word(const struct evc_linux_tree *tree, struct evc_span text,
+                      struct evc_cpuinfo_word *ret_word)
+{
+	struct evc_cpuinfo_word word = { .target = EVC_LINUX_TARGET_LINE, .printed = true };
+	bool found = find_line(text, &word.id);
+
+	for (int bugs = 0; bugs < 2 && !found; bugs++) {
+		word.target = bugs ? EVC_LINUX_TARGET_BUG : EVC_LINUX_TARGET_FLAG;
+		found = find_name(tree, bugs, text, &word.id);
+	}
+	word.printed = found;
+	for (int bugs = 0; bugs < 2 && !found; bugs++) {
+		word.target = bugs ? EVC_LINUX_TARGET_BUG : EVC_LINUX_TARGET_FLAG;
+		for (size_t t = 0; t < evc_n_linux_trees && !found; t++)
+			found = find_name(&evc_linux_trees[t], bugs, text, &word.id);
+		if (!found)
+			found = bugs ? find_symbol(evc_linux_bug_symbols, EVC_LINUX_N_BUGS, text, &word.id)
+			             : find_symbol(evc_linux_flag_symbols, EVC_LINUX_N_FLAGS, text, &word.id);
+	}
+	if (!found)
+		return false;
+	word.name = name_of(tree, word.target, word.id);
+	*ret_word = word;
+	return true;
+}
+
+/* --- conditions ----------------------------------------------------------------------------------- */
+
+static const char *truth_word(unsigned truth)
+{
+	return truth == EVC_PRESENT ? "yes" : truth == EVC_ABSENT ? "no" : "not known";
+}
+
+static void print_row(const struct evc_linux_row *row, struct evc_sink *sink)
+{
+	if (row->family)
+		evc_sink_printf(sink, "family %u", row->family);
+	else
+		evc_sink_puts(sink, "any family");
+	if (row->model >= 0)
+		evc_sink_printf(sink, " model %d", row->model);
+	if (row->steppings != UINT16_MAX)
+		evc_sink_printf(sink, " steppings %04x", row->steppings);
+}
+
+/* A condition that is no combination of others: what is asked, without the answer. */
+static void print_leaf(const struct evc_linux_tree *tree, const struct evc_linux_node *node,
+                       struct evc_sink *sink)
+{
+	char bit[EVC_BIT_TEXT];
+
+	switch (node->reason) {
+	case EVC_LINUX_NO_REASON:
+		evc_sink_puts(sink, "always");
+		break;
+	case EVC_LINUX_REASON_BIT:
+		evc_sink_puts(sink, evc_bit_format(node->bit, bit));
+		if (node->bit.lo != node->bit.hi && node->truth != EVC_UNSURE)
+			evc_sink_printf(sink, " = 0x%" PRIx64, node->number);
+		break;
+	case EVC_LINUX_REASON_FLAG:
+		evc_sink_printf(sink, "flag %s", name_of(tree, EVC_LINUX_TARGET_FLAG, node->id));
+		break;
+	case EVC_LINUX_REASON_BUG:
+		evc_sink_printf(sink, "bug %s", name_of(tree, EVC_LINUX_TARGET_BUG, node->id));
+		break;
+	case EVC_LINUX_REASON_ROW:
+		evc_sink_printf(sink, "the list of models says %s", evc_linux_list_symbols[node->id]);
+		if (node->row) {
+			evc_sink_puts(sink, " (row ");
+			print_row(node->row, sink);
+			evc_sink_puts(sink, ")");
+		} else
+			evc_sink_puts(sink, " (no row names this model)");
+		break;
+	case EVC_LINUX_REASON_READABLE:
+		evc_sink_printf(sink, "MSR 0x%" PRIx64 " can be read", node->number);
+		break;
+	case EVC_LINUX_REASON_PLATFORM:
+		evc_sink_printf(sink, "platform %s",
+		                evc_linux_platform_name((enum evc_linux_platform)node->id));
+		break;
+	case EVC_LINUX_REASON_SWITCH:
+		evc_sink_printf(sink, "this kernel's %s", evc_linux_switch_symbols[node->id]);
+		break;
+	case EVC_LINUX_REASON_OPTION:
+	case EVC_LINUX_REASON_CPU:
+	case EVC_LINUX_REASON_TEXT:
+		evc_sink_puts(sink, node->text ? node->text : "");
+		break;
+	case EVC_LINUX_REASON_NOT:
+	case EVC_LINUX_REASON_AND:
+	case EVC_LINUX_REASON_OR:
+		break;
+	}
+}
+
+static bool is_leaf(const struct evc_linux_node *node)
+{
+	return node->reason != EVC_LINUX_REASON_NOT && node->reason != EVC_LINUX_REASON_AND &&
+	       node->reason != EVC_LINUX_REASON_OR;
+}
+
+static void print_inline(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace,
+                         uint16_t number, enum evc_linux_reason within, struct evc_sink *sink)
+{
+	const struct evc_linux_node *node = &trace->nodes[number];
+	bool brackets = (node->reason == EVC_LINUX_REASON_AND || node->reason == EVC_LINUX_REASON_OR) &&
+	                within != EVC_LINUX_NO_REASON && within != node->reason;
+
+	if (is_leaf(node)) {
+		print_leaf(tree, node, sink);
+		if (node->reason != EVC_LINUX_NO_REASON)
+			evc_sink_printf(sink, ": %s", truth_word(node->truth));
+		return;
+	}
+	if (node->reason == EVC_LINUX_REASON_NOT) {
+		evc_sink_puts(sink, "not ");
+		print_inline(tree, trace, node->a, EVC_LINUX_REASON_NOT, sink);
+		return;
+	}
+	if (brackets)
+		evc_sink_puts(sink, "(");
+	print_inline(tree, trace, node->a, node->reason, sink);
+	evc_sink_puts(sink, node->reason == EVC_LINUX_REASON_AND ? " and " : " or ");
+	print_inline(tree, trace, node->b, node->reason, sink);
+	if (brackets)
+		evc_sink_puts(sink, ")");
+}
+
+void evc_cpuinfo_condition(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace,
+                           uint16_t node, struct evc_sink *sink)
+{
+	print_inline(tree, trace, node, EVC_LINUX_NO_REASON, sink);
+}
+
+/* --- the chain ------------------------------------------------------------------------------------ */
+
+enum { MAX_FURTHER = 48, STEP_INDENT = 2 };
+
+/* What the steps told so far rest on, to be told after them. */
+struct further {
+	struct {
+		enum evc_linux_target target;
+		uint16_t id;
+	} items[MAX_FURTHER];
+	size_t n;
+};
+
+static void remember(struct further *further, enum evc_linux_target target, uint16_t id)
+{
+	for (size_t i = 0; i < further->n; i++)
+		if (further->items[i].target == target && further->items[i].id == id)
+			return;
+	if (further->n == MAX_FURTHER)
+		return;
+	further->items[further->n].target = target;
+	further->items[further->n++].id = id;
+}
+
+/* The parts of a condition, one line each, deeper in deeper. */
+static void print_tree(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace,
+                       uint16_t number, enum evc_linux_reason within, int indent, struct further *further,
+                       struct evc_sink *sink)
+{
+	const struct evc_linux_node *node = &trace->nodes[number];
+	bool nested = node->reason != within;
+
+	if (is_leaf(node)) {
+		evc_sink_pad(sink, indent);
+		print_leaf(tree, node, sink);
+		evc_sink_printf(sink, ": %s", truth_word(node->truth));
+		if (node->depends) {
+			evc_sink_puts(sink, ", assumed of ");
+			evc_cpuinfo_inputs(node->depends, sink);
+		}
+		evc_sink_puts(sink, "\n");
+		if (node->reason == EVC_LINUX_REASON_FLAG)
+			remember(further, EVC_LINUX_TARGET_FLAG, node->id);
+		if (node->reason == EVC_LINUX_REASON_BUG)
+			remember(further, EVC_LINUX_TARGET_BUG, node->id);
+		return;
+	}
+	if (nested) {
+		evc_sink_pad(sink, indent);
+		evc_sink_printf(sink, "%s: %s\n",
+		                node->reason == EVC_LINUX_REASON_AND  ? "all of"
+		                : node->reason == EVC_LINUX_REASON_OR ? "any of"
+		                                                      : "not",
+		                truth_word(node->truth));
+	}
+	indent += nested ? STEP_INDENT : 0;
+	print_tree(tree, trace, node->a, node->reason, indent, further, sink);
+	if (node->reason != EVC_LINUX_REASON_NOT)
+		print_tree(tree, trace, node->b, node->reason, indent, further, sink);
+}
+
+static const char *effect_words(enum evc_linux_effect effect, bool line)
+{
+	switch (effect) {
+	case EVC_LINUX_SET:
+		return line ? "gives it" : "sets it if";
+	case EVC_LINUX_CLEAR:
+		return line ? "takes it away" : "clears it if";
+	case EVC_LINUX_BECOMES:
+		return line ? "takes it from" : "makes it";
+	case EVC_LINUX_STAYS_SET:
+		return "forces it on if";
+	case EVC_LINUX_STAYS_CLEAR:
+		return "forces it off if";
+	}
+	return "";
+}
+
+static void print_step(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace,
+                       const struct evc_linux_step *step, int indent, struct further *further,
+                       struct evc_sink *sink)
+{
+	const struct evc_linux_node *node = &trace->nodes[step->node];
+	const char *words = effect_words(step->effect, step->target == EVC_LINUX_TARGET_LINE);
+
+	evc_sink_pad(sink, indent);
+	evc_sink_printf(sink, "%s %s", step->where, words);
+	if (is_leaf(node)) {
+		evc_sink_puts(sink, " ");
+		print_leaf(tree, node, sink);
+		if (node->reason != EVC_LINUX_NO_REASON)
+			evc_sink_printf(sink, ": %s", truth_word(node->truth));
+		if (node->depends) {
+			evc_sink_puts(sink, ", assumed of ");
+			evc_cpuinfo_inputs(node->depends, sink);
+		}
+		evc_sink_puts(sink, "\n");
+		if (node->reason == EVC_LINUX_REASON_FLAG)
+			remember(further, EVC_LINUX_TARGET_FLAG, node->id);
+		return;
+	}
+	evc_sink_printf(sink, ": %s\n", truth_word(node->truth));
+	print_tree(tree, trace, step->node, EVC_LINUX_NO_REASON, indent + STEP_INDENT, further, sink);
+}
+
+static void print_steps(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace,
+                        enum evc_linux_target target, uint16_t id, int indent, struct further *further,
+                        struct evc_sink *sink)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < trace->n_steps; i++) {
+		if (trace->steps[i].target != target || trace->steps[i].id != id)
+			continue;
+		print_step(tree, trace, &trace->steps[i], indent, further, sink);
+		n++;
+	}
+	if (n)
+		return;
+	evc_sink_pad(sink, indent);
+	evc_sink_puts(sink, "nothing in this kernel sets it for this CPU\n");
+}
+
+static struct evc_linux_truth truth_of(const struct evc_linux_view *view, enum evc_linux_target target,
+                                       uint16_t id)
+{
+	switch (target) {
+	case EVC_LINUX_TARGET_FLAG:
+		return evc_linux_view_flag(view, (enum evc_linux_flag)id);
+	case EVC_LINUX_TARGET_BUG:
+		return evc_linux_view_bug(view, (enum evc_linux_bug)id);
+	case EVC_LINUX_TARGET_LINE:
+		break;
+	}
+	return view->lines[id].shown;
+}
+
+static void print_head(const struct evc_linux_view *view, const struct evc_cpuinfo_word *word,
+                       struct evc_sink *sink)
+{
+	static const char *const kinds[] = { "flag", "bug", "line" };
+	struct evc_linux_truth truth = truth_of(view, word->target, word->id);
+
+	evc_sink_printf(sink, "%s %s: ", kinds[word->target], word->name);
+	if (word->target == EVC_LINUX_TARGET_LINE && evc_cpuinfo_shows(view, (enum evc_linux_line)word->id))
+		evc_cpuinfo_value(view, (enum evc_linux_line)word->id, sink);
+	else
+		evc_sink_puts(sink, truth.truth == EVC_PRESENT  ? "there"
+		                    : truth.truth == EVC_ABSENT ? "absent"
+		                                                : "unknown");
+	if (word->target == EVC_LINUX_TARGET_LINE)
+		truth.depends |= view->lines[word->id].known.depends;
+	if (truth.depends) {
+		evc_sink_puts(sink, ", depends on ");
+		evc_cpuinfo_inputs(truth.depends, sink);
+	}
+	evc_sink_printf(sink, " (Linux %s%s)\n", view->tree->name,
+	                word->printed ? "" : ", which does not print it");
+}
+
+/* One line for each word of the line that is there. */
+static void list_causes(const struct evc_linux_view *view, const struct evc_linux_trace *trace, bool bugs,
+                        struct evc_sink *sink)
+{
+	const struct evc_linux_name *names = bugs ? view->tree->bugs : view->tree->flags;
+	size_t n = bugs ? view->tree->n_bugs : view->tree->n_flags;
+	enum evc_linux_target target = bugs ? EVC_LINUX_TARGET_BUG : EVC_LINUX_TARGET_FLAG;
+
+	for (size_t i = 0; i < n; i++) {
+		if (truth_of(view, target, names[i].symbol).truth == EVC_ABSENT)
+			continue;
+		evc_sink_printf(sink, "  %-20s ", names[i].name);
+		if (!evc_cpuinfo_cause(view->tree, trace, target, names[i].symbol, sink))
+			evc_sink_puts(sink, "unknown");
+		evc_sink_puts(sink, "\n");
+	}
+}
+
+void evc_cpuinfo_why(const struct evc_linux_view *view, const struct evc_linux_trace *trace,
+                     const struct evc_cpuinfo_word *word, struct evc_sink *sink)
+{
+	struct further further = { 0 };
+	bool line = word->target == EVC_LINUX_TARGET_LINE;
+
+	print_head(view, word, sink);
+	if (line && (word->id == EVC_LINUX_FLAGS || word->id == EVC_LINUX_BUGS)) {
+		list_causes(view, trace, word->id == EVC_LINUX_BUGS, sink);
+		return;
+	}
+	remember(&further, word->target, word->id);
+	print_steps(view->tree, trace, word->target, word->id, STEP_INDENT, &further, sink);
+	for (size_t i = 1; i < further.n; i++) {
+		struct evc_linux_truth truth = truth_of(view, further.items[i].target, further.items[i].id);
+
+		evc_sink_printf(sink, "  and %s: %s\n",
+		                name_of(view->tree, further.items[i].target, further.items[i].id),
+		                truth_word(truth.truth));
+		print_steps(view->tree, trace, further.items[i].target, further.items[i].id, 2 * STEP_INDENT,
+		            &further, sink);
+	}
+}
+
+bool evc_cpuinfo_cause(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace,
+                       enum evc_linux_target target, uint16_t id, struct evc_sink *sink)
+{
+	const struct evc_linux_step *decides = NULL;
+
+	for (size_t i = 0; i < trace->n_steps; i++) {
+		const struct evc_linux_step *step = &trace->steps[i];
+
+		if (step->target != target || step->id != id)
+			continue;
+		if (!decides || step->effect == EVC_LINUX_BECOMES ||
+		    trace->nodes[step->node].truth != EVC_ABSENT)
+			decides = step;
+	}
+	if (!decides)
+		return false;
+	evc_sink_printf(sink, "%s: ", decides->where);
+	evc_cpuinfo_condition(tree, trace, decides->node, sink);
+	return true;
+}
+
+/* --- JSON ----------------------------------------------------------------------------------------- */
+
+static json_t *node_json(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace,
+                         uint16_t number)
+{
+	const struct evc_linux_node *node = &trace->nodes[number];
+	struct evc_sink text = { 0 };
+	json_t *object = json_object(), *parts;
+
+	if (is_leaf(node)) {
+		print_leaf(tree, node, &text);
+		json_object_set_new(object, "asks", json_string(text.text ? text.text : ""));
+		evc_sink_free(&text);
+	} else {
+		parts = json_array();
+		json_array_append_new(parts, node_json(tree, trace, node->a));
+		if (node->reason != EVC_LINUX_REASON_NOT)
+			json_array_append_new(parts, node_json(tree, trace, node->b));
+		json_object_set_new(object,
+		                    node->reason == EVC_LINUX_REASON_AND  ? "all"
+		                    : node->reason == EVC_LINUX_REASON_OR ? "any"
+		                                                          : "not",
+		                    parts);
+	}
+	json_object_set_new(object, "holds",
+	                    node->truth == EVC_UNSURE ? json_null()
+	                                              : json_boolean(node->truth == EVC_PRESENT));
+	if (node->depends)
+		json_object_set_new(object, "depends", evc_cpuinfo_inputs_json(node->depends));
+	return object;
+}
+
+json_t *evc_cpuinfo_why_json(const struct evc_linux_view *view, const struct evc_linux_trace *trace,
+                             const struct evc_cpuinfo_word *word)
+{
+	static const char *const kinds[] = { "flag", "bug", "line" };
+	static const char *const effects[] = { "set", "clear", "becomes", "stays set", "stays clear" };
+	struct evc_linux_truth truth = truth_of(view, word->target, word->id);
+	json_t *steps = json_array();
+
+	for (size_t i = 0; i < trace->n_steps; i++) {
+		const struct evc_linux_step *step = &trace->steps[i];
+
+		if (step->target == word->target && step->id == word->id)
+			json_array_append_new(steps, json_pack("{s:s, s:s, s:o}", "where", step->where,
+			                                       "effect", effects[step->effect], "condition",
+			                                       node_json(view->tree, trace, step->node)));
+	}
+	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "kind", kinds[word->target], "name", word->name,
+	                 "certainty", evc_cpuinfo_certainty(truth), "truth", truth_word(truth.truth), "steps",
+	                 steps);
+}

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* evc cpuinfo: what Linux will print of a CPU, why, and what a mode changes of it. */
+#include "verb/verbs.h"
+
+#include "core/vcpu.h"
+#include "host/capture.h"
+#include "host/facts.h"
+#include "host/files.h"
+#include "text/cpuinfo_against.h"
+#include "text/cpuinfo_change.h"
+#include "text/cpuinfo_kernels.h"
+#include "text/cpuinfo_why.h"
+#include "text/cpuinfo_write.h"
+#include "text/report.h"
+#include "verb/input.h"
+
+#include <string.h>
+
+static const struct evc_param params[] = {
+	{ .name = "mode",
+	  .letter = 'm',
+	  .value = "MODE",
+	  .many = true,
+	  .help = "of a guest at this mode; given twice: what changes from the first to the second" },
+	{ .name = "kernel",
+	  .letter = 'k',
+	  .value = "KERNEL",
+	  .help = "4.15 to 7.3, ubuntu-22.04, debian-12, rhel-9, what uname -r prints; list: say which" },
+	{ .name = "cpu", .letter = 'c', .value = "N", .help = "this logical CPU only" },
+	{ .name = "env",
+	  .letter = 'e',
+	  .value = "KEY=VALUE",
+	  .many = true,
+	  .help = "hypervisor=, msr.0x10a=, cmdline=, tsc-khz=, microcode=, smp=: what else decides" },
+	{ .name = "certainty", .help = "say below each line on what it depends, and what is not known" },
+	{ .name = "why",
+	  .letter = 'w',
+	  .value = "WORD",
+	  .many = true,
+	  .otherwise = "all",
+	  .help = "explain a flag, a bug or a line; without a word, at the end: all" },
+	{ .name = "against",
+	  .letter = 'a',
+	  .value = "FILE",
+	  .help = "compare with a real /proc/cpuinfo: a file, - or live" },
+	{ .name = "all-kernels", .help = "flags and bugs that some kernels print and others do not" },
+	{ .name = "view", .value = "VIEW", .help = "with --mode: auto, kvm or raw, how to look at the host" },
+	{ .name = "host-kernel",
+	  .value = "VERSION",
+	  .help = "with --mode: the kernel that the host's KVM is of" },
+	{ .name = "qemu", .value = "VERSION", .help = "with --mode: the host's QEMU" },
+	{ .name = "nested", .help = "with --mode: a guest that is given VMX or SVM" },
+	{ 0 },
+};
+
+enum { MAX_SUBJECTS = 2, MAX_SHOWN_CPUS = 8192 };
+
+/* Whose /proc/cpuinfo it is: a machine, or a guest on it at a mode. */
+struct subject {
+	const char *name;
+	struct evc_host host; /* of a guest at a mode: with its one CPU */
+	bool guest;           /* at a mode */
+};
+
+struct request {
+	struct evc_command *command;
+	struct evc_linux_env env;
+	struct evc_linux_kernel kernel;
+	const char *kernel_name; /* as asked for, or as the dump or this machine says */
+	struct subject subjects[MAX_SUBJECTS];
+	size_t n_subjects;
+	bool one_cpu;
+	uint32_t cpu;
+};
+
+/* --- subjects ------------------------------------------------------------------------------------- */
+
+static int this_machine(struct evc_command *command, struct evc_host *ret_host, struct evc_error *err)
+{
+	struct evc_findings findings = { .arena = command->arena };
+	struct evc_capture_options options = { .no_kvm = true, .no_programs = true };
+
+	return evc_capture(command->arena, &options, ret_host, &findings, err);
+}
+
+static int offer_options(const struct evc_command *command, struct evc_offer_options *ret_options,
+                         struct evc_error *err)
+{
+	int status = evc_input_offer_view(&command->args, &ret_options->view, err);
+
+	if (status < 0)
+		return status;
+	ret_options->kernel = evc_args_value(&command->args, "host-kernel");
+	ret_options->qemu = evc_args_value(&command->args, "qemu");
+	ret_options->nested = evc_args_flag(&command->args, "nested");
+	return EVC_OK;
+}
+
+/* A hypervisor that its CPUID does not name is KVM: a guest at a mode runs there. */
+static int make_guest(struct evc_command *command, const char *name, struct subject *subject,
+                      struct evc_error *err)
+{
+	struct evc_findings findings = { .arena = command->arena };
+	struct evc_offer_options options = { 0 };
+	const struct evc_host *host = &subject->host;
+	const struct evc_mode *mode;
+	struct evc_modes modes;
+	struct evc_offer offer;
+	struct evc_dump *dump = evc_arena_alloc(command->arena, sizeof(*dump));
+	unsigned version;
+	int status;
+
+	if (!dump)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	if ((status = offer_options(command, &options, err)) < 0 ||
+	    (status = evc_input_modes(command, &modes, err)) < 0 ||
+	    (status = evc_modes_find(&modes, evc_span_from(name), &mode, &version, err)) < 0 ||
+	    (status = evc_offer_make(host, &options, command->arena, &offer, &findings, err)) < 0 ||
+	    (status = evc_vcpu_make(&modes, mode, version, &offer, NULL, command->arena, dump, &findings,
+	                            err)) < 0)
+		return status;
+	for (size_t i = 0; i < findings.n; i++)
+		if (findings.items[i].severity == EVC_BLOCKS) {
+			evc_sink_printf(command->messages, "evc: %s: ", host->name);
+			evc_report_finding(&findings.items[i], command->messages);
+			evc_sink_puts(command->messages, "\n");
+		}
+	subject->name = evc_arena_printf(command->arena, "%s at %s", host->name, name);
+	subject->guest = true;
+	subject->host.cpus = dump;
+	subject->host.n_cpus = 1;
+	return evc_arena_failed(command->arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
+}
+
+static int read_host(struct evc_command *command, const char *path, struct subject *subject,
+                     struct evc_error *err)
+{
+	int status = path ? evc_input_host(command, path, &subject->host, err)
+	                  : this_machine(command, &subject->host, err);
+
+	if (status < 0)
+		return status;
+	if (!subject->host.n_cpus)
+		return evc_fail(err, EVC_ERR_INPUT, "nothing is known of the CPUs of %s", subject->host.name);
+	subject->name = subject->host.name;
+	return EVC_OK;
+}
+
+/* One subject, or two: two dumps, or one dump at two modes. */
+static int read_subjects(struct request *request, struct evc_error *err)
+{
+	const struct evc_args *args = &request->command->args;
+	size_t n_modes, n = args->n_operands ? args->n_operands : 1;
+	const char *const *modes = evc_args_values(args, "mode", &n_modes);
+
+	if (n > MAX_SUBJECTS || n_modes > MAX_SUBJECTS || (n == MAX_SUBJECTS && n_modes == MAX_SUBJECTS))
+		return evc_fail(err, EVC_ERR_USAGE, "two at most: two dumps, or two modes of one");
+	request->n_subjects = n_modes > n ? n_modes : n;
+	for (size_t i = 0; i < request->n_subjects; i++) {
+		struct subject *subject = &request->subjects[i];
+		const char *path = args->n_operands ? args->operands[i < n ? i : 0] : NULL;
+		int status = EVC_OK;
+
+		if (i && n == 1)
+			subject->host = request->subjects[0].host;
+		else
+			status = read_host(request->command, path, subject, err);
+		if (status < 0)
+			return status;
+	}
+	/* Guests last: both of one host begin from what was read of it. */
+	for (size_t i = 0; n_modes && i < request->n_subjects; i++) {
+		int status =
+			make_guest(request->command, modes[i < n_modes ? i : 0], &request->subjects[i], err);
+
+		if (status < 0)
+			return status;
+	}
+	return EVC_OK;
+}
+
+/* --- kernel and env ------------------------------------------------------------------------------- */
+
+/* The kernel that was asked for, else the dump's own, else this machine's. */
+static int read_kernel(struct request *request, struct evc_error *err)
+{
+	struct evc_command *command = request->command;
+	const char *name = evc_args_value(&command->args, "kernel");
+	const struct subject *subject = &request->subjects[0];
+	int status;
+
+	if (!name && !subject->guest && subject->host.facts.kernel && subject->host.facts.kernel[0])
+		name = subject->host.facts.kernel;
+	if (!name)
+		name = evc_facts_line(command->arena, "/proc/sys/kernel/osrelease");
+	if (!name)
+		return evc_fail(err, EVC_ERR_USAGE, "name a kernel: --kernel KERNEL");
+	request->kernel_name = name;
+	status = evc_linux_find(evc_span_from(name), &request->kernel, err);
+	if (status < 0)
+		return status;
+	if (request->kernel.match != EVC_LINUX_EXACT && !evc_args_flag(&command->args, "all-kernels"))
+		evc_sink_printf(command->messages, "evc: %s: %s\n", name,
+		                evc_cpuinfo_match(&request->kernel, command->arena));
+	return EVC_OK;
+}
+
+static int read_env(struct request *request, struct evc_error *err)
+{
+	size_t n;
+	const char *const *settings = evc_args_values(&request->command->args, "env", &n);
+	const char *cpu = evc_args_value(&request->command->args, "cpu");
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int status = evc_linux_env_set(&request->env, evc_span_from(settings[i]), err);
+
+		if (status < 0)
+			return status;
+	}
+	if (cpu && !evc_span_number(evc_span_from(cpu), MAX_SHOWN_CPUS - 1, &number))
+		return evc_fail(err, EVC_ERR_USAGE, "--cpu %s: not the number of a CPU", cpu);
+	request->one_cpu = cpu != NULL;
+	request->cpu = (uint32_t)number;
+	return EVC_OK;
+}
+
+/* How many logical CPUs the subject has. */
+static uint32_t count_cpus(const struct request *request, const struct subject *subject)
+{
+	uint32_t n = 0;
+
+	if (request->env.cpus)
+		return request->env.cpus;
+	for (size_t i = 0; i < subject->host.n_cpus; i++)
+		n += subject->host.cpus[i].n_alike ? subject->host.cpus[i].n_alike : 1;
+	return n < MAX_SHOWN_CPUS ? n : MAX_SHOWN_CPUS;
+}
+
+/* The kind that CPU number is of: the one that was taken there, else the last that begins before it. */
+static const struct evc_dump *dump_of(const struct subject *subject, uint32_t number)
+{
+	const struct evc_dump *dump = &subject->host.cpus[0];
+
+	for (size_t i = 0; i < subject->host.n_cpus; i++)
+		if (subject->host.cpus[i].cpu <= number && subject->host.cpus[i].cpu >= dump->cpu)
+			dump = &subject->host.cpus[i];
+	return dump;
+}
+
+static struct evc_linux_question question_of(const struct request *request, const struct subject *subject,
+                                             uint32_t cpu)
+{
+	return (struct evc_linux_question){ .tree = request->kernel.tree,
+		                            .env = &request->env,
+		                            .dump = dump_of(subject, cpu),
+		                            .host = &subject->host,
+		                            .cpu = cpu };
+}
+
+/* Predict with causes. */
+static int predict(const struct request *request, const struct subject *subject, uint32_t cpu,
+                   struct evc_linux_view *ret_view, const struct evc_linux_trace **ret_trace,
+                   struct evc_error *err)
+{
+	struct evc_linux_question question = question_of(request, subject, cpu);
+
+	question.trace = evc_linux_trace_new(request->command->arena);
+	if (!question.trace)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	evc_linux_predict(&question, ret_view);
+	*ret_trace = question.trace;
+	return EVC_OK;
+}
+
+static json_t *kernel_json(const struct request *request)
+{
+	const struct evc_linux_tree *tree = request->kernel.tree;
+
+	return json_pack("{s:s, s:s, s:s, s:b}", "asked", request->kernel_name, "tree", tree->name, "title",
+	                 tree->title, "exact", request->kernel.match == EVC_LINUX_EXACT);
+}
+
+/* --- one subject ---------------------------------------------------------------------------------- */
+
+static int print_cpus(struct request *request, struct evc_error *err)
+{
+	const struct subject *subject = &request->subjects[0];
+	enum evc_cpuinfo_marks marks = evc_args_flag(&request->command->args, "certainty")
+	                                       ? EVC_CPUINFO_CERTAINTY
+	                                       : EVC_CPUINFO_PLAIN;
+	uint32_t n = count_cpus(request, subject), first = request->one_cpu ? request->cpu : 0;
+	json_t *cpus = request->command->json ? json_array() : NULL;
+
+	if (first >= n)
+		return evc_fail(err, EVC_ERR_USAGE, "--cpu %u: %s has %u", first, subject->name, n);
+	for (uint32_t i = first; i < n && (i == first || !request->one_cpu); i++) {
+		struct evc_linux_question question = question_of(request, subject, i);
+		const struct evc_linux_trace *trace = NULL;
+		struct evc_linux_view view;
+		int status = EVC_OK;
+
+		if (cpus)
+			status = predict(request, subject, i, &view, &trace, err);
+		else
+			evc_linux_predict(&question, &view);
+		if (status < 0) {
+			json_decref(cpus);
+			return status;
+		}
+		if (cpus)
+			json_array_append_new(cpus, evc_cpuinfo_json(&view, trace));
+		else
+			evc_cpuinfo_write(&view, marks, request->command->out);
+	}
+	if (cpus)
+		evc_report_json(json_pack("{s:s, s:o, s:o}", "name", subject->name, "kernel",
+		                          kernel_json(request), "cpus", cpus),
+		                request->command->out);
+	return EVC_OK;
+}
+
+static int explain_word(struct request *request, const struct evc_linux_view *view,
+                        const struct evc_linux_trace *trace, const char *text, json_t *array,
+                        struct evc_error *err)
+{
+	struct evc_cpuinfo_word word;
+
+	if (!evc_cpuinfo_word(view->tree, evc_span_from(text), &word))
+		return evc_fail(err, EVC_ERR_NAME, "--why %s: no flag, bug or line of /proc/cpuinfo", text);
+	if (array)
+		json_array_append_new(array, evc_cpuinfo_why_json(view, trace, &word));
+	else
+		evc_cpuinfo_why(view, trace, &word, request->command->out);
+	return EVC_OK;
+}
+
+/* All lines; flags and bugs among them give a line to each word. */
+static int explain(struct request *request, struct evc_error *err)
+{
+	const struct subject *subject = &request->subjects[0];
+	struct evc_linux_view view;
+	const struct evc_linux_trace *trace;
+	json_t *array = request->command->json ? json_array() : NULL;
+	size_t n;
+	const char *const *words = evc_args_values(&request->command->args, "why", &n);
+	int status = predict(request, subject, request->cpu, &view, &trace, err);
+
+	for (size_t i = 0; i < n && status >= 0; i++) {
+		bool all = !strcmp(words[i], "all");
+
+		if (!all)
+			status = explain_word(request, &view, trace, words[i], array, err);
+		for (unsigned line = 0; all && line < EVC_LINUX_N_LINES && status >= 0; line++)
+			if (evc_cpuinfo_shows(&view, (enum evc_linux_line)line))
+				status = explain_word(request, &view, trace,
+				                      evc_linux_line_name((enum evc_linux_line)line), array,
+				                      err);
+	}
+	if (array && status >= 0)
+		evc_report_json(json_pack("{s:s, s:o, s:O}", "name", subject->name, "kernel",
+		                          kernel_json(request), "why", array),
+		                request->command->out);
+	json_decref(array);
+	return status;
+}
+
+/* --- against a real text -------------------------------------------------------------------------- */
+
+static const struct evc_cpuinfo_cpu *cpu_numbered(const struct evc_cpuinfo *real, uint32_t number)
+{
+	for (size_t i = 0; i < real->n_cpus; i++)
+		if (real->cpus[i].number == number)
+			return &real->cpus[i];
+	return NULL;
+}
+
+/* Compare all CPUs of the real text; those that differ in the same way are told once. */
+static int compare_all(struct request *request, const struct evc_cpuinfo *real, json_t *array,
+                       size_t *ret_differ, struct evc_error *err)
+{
+	const struct subject *subject = &request->subjects[0];
+	struct evc_sink told = { 0 }, here = { 0 };
+	size_t n_same = 0;
+	int status = EVC_OK;
+
+	for (size_t i = 0; i < real->n_cpus && status >= 0; i++) {
+		struct evc_linux_question question = question_of(request, subject, real->cpus[i].number);
+		struct evc_cpuinfo_comparison comparison;
+
+		if (request->one_cpu && real->cpus[i].number != request->cpu)
+			continue;
+		status = evc_cpuinfo_against(&question, real, i, request->command->arena, &comparison, err);
+		if (status < 0)
+			break;
+		*ret_differ += comparison.n_count > 0;
+		if (array) {
+			json_array_append_new(array,
+			                      json_pack("{s:i, s:b, s:o}", "cpu", (int)real->cpus[i].number,
+			                                "equal", comparison.n_count == 0, "differences",
+			                                evc_cpuinfo_against_json(&comparison)));
+			continue;
+		}
+		evc_sink_clear(&here);
+		evc_cpuinfo_against_print(&comparison, &here);
+		if (told.length && here.length == told.length && !memcmp(here.text, told.text, told.length)) {
+			n_same++;
+			continue;
+		}
+		if (here.length)
+			evc_sink_printf(request->command->out, "CPU %u\n%s", real->cpus[i].number, here.text);
+		evc_sink_clear(&told);
+		evc_sink_write(&told, here.text ? here.text : "", here.length);
+	}
+	if (n_same && !array)
+		evc_sink_printf(request->command->out, "and the same of %zu more CPUs\n", n_same);
+	evc_sink_free(&told);
+	evc_sink_free(&here);
+	return status;
+}
+
+static int against(struct request *request, const char *path, struct evc_error *err)
+{
+	struct evc_command *command = request->command;
+	struct evc_cpuinfo real;
+	struct evc_span text;
+	json_t *array = command->json ? json_array() : NULL;
+	size_t differ = 0;
+	int status =
+		evc_file_text(!strcmp(path, "live") ? "/proc/cpuinfo" : path, command->arena, &text, err);
+
+	if (status >= 0) {
+		status = evc_cpuinfo_read(text, command->arena, &real, err);
+		if (status < 0)
+			evc_error_set_origin(err, path);
+	}
+	if (status >= 0 && request->one_cpu && !cpu_numbered(&real, request->cpu))
+		status = evc_fail(err, EVC_ERR_USAGE, "%s has no CPU %u", path, request->cpu);
+	if (status >= 0 && !request->env.cpus && count_cpus(request, &request->subjects[0]) == 1)
+		request->env.cpus = (uint32_t)real.n_cpus; /* a dump of one CPU says nothing of the others */
+	if (status >= 0)
+		status = compare_all(request, &real, array, &differ, err);
+	if (status >= 0 && array)
+		evc_report_json(json_pack("{s:s, s:o, s:b, s:O}", "name", request->subjects[0].name, "kernel",
+		                          kernel_json(request), "equal", differ == 0, "cpus", array),
+		                command->out);
+	else if (status >= 0)
+		evc_sink_printf(command->out, "%s under Linux %s and %s: %s\n", request->subjects[0].name,
+		                request->kernel.tree->name, path, differ ? "they differ" : "equal");
+	json_decref(array);
+	return status < 0 ? status : evc_verdict_exit(differ ? EVC_NO : EVC_YES);
+}
+
+/* --- two subjects --------------------------------------------------------------------------------- */
+
+static int compare_two(struct request *request, struct evc_error *err)
+{
+	struct evc_linux_view views[MAX_SUBJECTS];
+	struct evc_linux_told told[MAX_SUBJECTS];
+	struct evc_linux_changes changes;
+	struct evc_command *command = request->command;
+	int status = EVC_OK;
+
+	for (size_t i = 0; i < MAX_SUBJECTS && status >= 0; i++) {
+		told[i].view = &views[i];
+		status =
+			predict(request, &request->subjects[i], request->cpu, &views[i], &told[i].trace, err);
+	}
+	if (status >= 0)
+		status = evc_linux_compare(&told[0], &told[1], command->arena, &changes, err);
+	if (status < 0)
+		return status;
+	if (command->json) {
+		evc_report_json(json_pack("{s:s, s:s, s:o, s:o}", "before", request->subjects[0].name,
+		                          "after", request->subjects[1].name, "kernel", kernel_json(request),
+		                          "changes", evc_cpuinfo_changes_json(&told[0], &told[1], &changes)),
+		                command->out);
+		return EVC_OK;
+	}
+	evc_sink_printf(command->out, "%s -> %s, Linux %s\n", request->subjects[0].name,
+	                request->subjects[1].name, request->kernel.tree->name);
+	evc_cpuinfo_changes(&told[0], &told[1], &changes, command->out);
+	return EVC_OK;
+}
+
+static int over_kernels(struct request *request, struct evc_error *err)
+{
+	struct evc_linux_question questions[MAX_SUBJECTS];
+	struct evc_command *command = request->command;
+	const char *names[MAX_SUBJECTS];
+	struct evc_cpuinfo_kernels kernels;
+	int status;
+
+	for (size_t i = 0; i < request->n_subjects; i++) {
+		questions[i] = question_of(request, &request->subjects[i], request->cpu);
+		names[i] = request->subjects[i].name;
+	}
+	status = evc_cpuinfo_kernels_make(questions, request->n_subjects, command->arena, &kernels, err);
+	if (status < 0)
+		return status;
+	if (command->json)
+		evc_report_json(evc_cpuinfo_kernels_json(&kernels, names), command->out);
+	else
+		evc_cpuinfo_kernels_print(&kernels, names, command->out);
+	return EVC_OK;
+}
+
+static int run(struct evc_command *command, struct evc_error *err)
+{
+	struct request request = { .command = command };
+	const char *real = evc_args_value(&command->args, "against"),
+		   *kernel = evc_args_value(&command->args, "kernel");
+	bool why = evc_args_flag(&command->args, "why"), all = evc_args_flag(&command->args, "all-kernels");
+	int status;
+
+	if (kernel && !strcmp(kernel, "list")) {
+		if (command->json)
+			evc_report_json(evc_cpuinfo_list_json(), command->out);
+		else
+			evc_cpuinfo_list(command->out);
+		return EVC_OK;
+	}
+	if (real && (why || all))
+		return evc_fail(err, EVC_ERR_USAGE, "--against goes with neither --why nor --all-kernels");
+	if ((status = read_env(&request, err)) < 0 || (status = read_subjects(&request, err)) < 0 ||
+	    (status = read_kernel(&request, err)) < 0)
+		return status;
+	if ((real || why) && request.n_subjects > 1)
+		return evc_fail(err, EVC_ERR_USAGE, "%s is for one dump at one mode",
+		                real ? "--against" : "--why");
+	if (real)
+		return against(&request, real, err);
+	if (all)
+		return over_kernels(&request, err);
+	if (why)
+		return explain(&request, err);
+	return request.n_subjects > 1 ? compare_two(&request, err) : print_cpus(&request, err);
+}
+
+const struct evc_verb evc_verb_cpuinfo = {
+	.name = "cpuinfo",
+	.summary = "print what Linux will show in /proc/cpuinfo, and why",
+	.operands = "[DUMP [DUMP]]",
+	.help = "Print /proc/cpuinfo of a CPU as a kernel would: of a dump, of a guest on it at a mode, or of this\n"
+		"machine.  Two dumps or two modes: what a guest's user sees change, with the cause of each change.\n"
+		"What the dump does not say is assumed of its hypervisor, unless --env says otherwise.\n"
+		"\n"
+		"    evc cpuinfo web3.json --mode intel-haswell --kernel ubuntu-22.04\n"
+		"    evc cpuinfo web3.json --mode intel-haswell --kernel 6.12 --why retbleed\n"
+		"    evc cpuinfo --against live",
+	.params = params,
+	.run = run,
+};
