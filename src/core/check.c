@@ -64,13 +64,16 @@ static enum evc_feature_id component(uint32_t subleaf)
 }
 
 /*
- * The bit without which the feature means nothing: that announces its MSR or its part of leaf 0xD.
+ * The bit without which the feature means nothing: that announces its MSR, its leaf, or its part of leaf 0xD.
  * EVC_N_FEATURES: none does.
  */
 static enum evc_feature_id announcer(enum evc_feature_id id)
 {
 	const struct evc_bit *bit = &evc_features[id].bit;
 
+	/* QEMU tells every guest of extensions of an MWAIT that it does not show. */
+	if (bit->reg != EVC_MSR && bit->leaf == evc_features[EVC_F_MWAIT_EXT].bit.leaf)
+		return EVC_F_MONITOR;
 	if (id >= EVC_F_XCR0_X87 && id <= EVC_F_XSS_HIGH)
 		return bit->subleaf && bit->reg == EVC_ECX ? EVC_F_XSAVES : EVC_F_XSAVE;
 	if (id >= EVC_F_XSTATE_SIZE_AVX && id <= EVC_F_XSTATE_OFFSET_LWP)

@@ -28,7 +28,7 @@ struct evc_check_options {
 };
 
 /*
- * Make known what follows: features of an MSR or of leaf 0xD that nothing announces are absent.
+ * Make known what follows: features of an MSR, of MWAIT or of leaf 0xD that nothing announces are absent.
  * Unknown ones of MSRs that no CPUID bit announces are left unknown; the checks ask for none of
  * those, since KVM emulates such an MSR itself.
  */

@@ -15,7 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PIECE = 64 * 1024 };
+enum {
+	PIECE = 64 * 1024,
+	TOGETHER = 32, /* commands that are sent before an answer is waited for */
+};
 
 static int64_t now_ms(void)
 {
@@ -296,8 +299,6 @@ int evc_qmp_open_domain(struct evc_qmp *ret_qmp, const char *uri, const char *do
 static int take_answer(struct evc_qmp *qmp, const char *command, const struct evc_qmp_message *answer,
                        json_t **ret_value, struct evc_error *err)
 {
-	bool unknown = !strcmp(answer->name, "CommandNotFound");
-
 	qmp->state = EVC_QMP_READY;
 	if (answer->kind == EVC_QMP_RETURN) {
 		if (ret_value)
@@ -305,7 +306,7 @@ static int take_answer(struct evc_qmp *qmp, const char *command, const struct ev
 		return EVC_OK;
 	}
 	snprintf(qmp->class, sizeof(qmp->class), "%s", *answer->name ? answer->name : "GenericError");
-	if (unknown)
+	if (!strcmp(qmp->class, "CommandNotFound"))
 		return fail_as(qmp, EVC_QMP_READY,
 		               evc_fail(err, EVC_ERR_UNSUPPORTED, "this QEMU (%u.%u) has no command %s",
 		                        qmp->version[0], qmp->version[1], command),
@@ -314,14 +315,16 @@ static int take_answer(struct evc_qmp *qmp, const char *command, const struct ev
 	               evc_fail(err, EVC_ERR_IO, "QEMU refused %s: %s", command, answer->text), err);
 }
 
-/* Wait for the answer to the last command; events are queued, late answers to earlier ones dropped. */
-static int hear_answer(struct evc_qmp *qmp, const char *command, int64_t deadline, json_t **ret_value,
-                       struct evc_error *err)
+/*
+ * Wait for the answer to the command of this id; events are queued, late answers to earlier ones
+ * dropped.  The caller drops the answer's object.
+ */
+static int hear_answer(struct evc_qmp *qmp, const char *command, json_int_t id, int64_t deadline,
+                       struct evc_qmp_message *ret_answer, struct evc_error *err)
 {
 	for (;;) {
 		struct evc_qmp_message message;
 		int status = receive(qmp, deadline, &message, err);
-		bool ours;
 
 		if (status < 0)
 			return status;
@@ -329,22 +332,21 @@ static int hear_answer(struct evc_qmp *qmp, const char *command, int64_t deadlin
 			return silent(qmp, command, err);
 		if (message.kind == EVC_QMP_EVENT)
 			queue(qmp, &message);
-		ours = (message.kind == EVC_QMP_RETURN || message.kind == EVC_QMP_ERROR) &&
-		       message.id == qmp->last_id;
-		if (ours)
-			status = take_answer(qmp, command, &message, ret_value, err);
+		if ((message.kind == EVC_QMP_RETURN || message.kind == EVC_QMP_ERROR) && message.id == id) {
+			*ret_answer = message;
+			return EVC_OK;
+		}
 		json_decref(message.object);
-		if (ours)
-			return status;
 	}
 }
 
-/* The command as text, with its id unless it goes through libvirt, which has its own; malloc'ed. */
-static char *write_command(const struct evc_qmp *qmp, const char *command, json_t *arguments)
+/* The command as text, with an id unless it goes through libvirt, which has its own; malloc'ed. */
+static char *write_command(struct evc_qmp *qmp, const char *command, json_t *arguments)
 {
 	json_t *object = json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
 	char *text;
 
+	qmp->last_id++;
 	if (object && !qmp->domain)
 		json_object_set_new(object, "id", json_integer(qmp->last_id));
 	text = object ? json_dumps(object, JSON_COMPACT) : NULL;
@@ -352,31 +354,51 @@ static char *write_command(const struct evc_qmp *qmp, const char *command, json_
 	return text;
 }
 
-static int call_libvirt(struct evc_qmp *qmp, const char *command, const char *text, unsigned timeout_ms,
-                        json_t **ret_value, struct evc_error *err)
+static int send_command(struct evc_qmp *qmp, const char *command, json_t *arguments, int64_t deadline,
+                        struct evc_error *err)
 {
+	char *text = write_command(qmp, command, arguments);
+	int status;
+
+	if (!text)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	if (qmp->fd < 0)
+		status = gone(qmp, err);
+	else
+		status = send_text(qmp, command, text, deadline, err);
+	if (status == EVC_OK)
+		status = send_text(qmp, command, "\n", deadline, err);
+	free(text);
+	return status;
+}
+
+/* Let virsh ask; its output, QEMU's answer, becomes the only message of the stream. */
+static int call_libvirt(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                        struct evc_qmp_message *ret_answer, struct evc_error *err)
+{
+	char *text = write_command(qmp, command, arguments);
 	const char *const with_uri[] = { "virsh",     "-q", "-c", qmp->uri, "qemu-monitor-command",
 		                         qmp->domain, text, NULL };
 	const char *const without[] = { "virsh", "-q", "qemu-monitor-command", qmp->domain, text, NULL };
 	struct evc_arena arena = { 0 };
-	struct evc_qmp_message message = { 0 };
 	const char *output;
-	int status = evc_spawn_output(qmp->uri ? with_uri : without, timeout_ms, &arena, &output, err);
+	int status;
 
+	if (!text)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	status = evc_spawn_output(qmp->uri ? with_uri : without, timeout_ms, &arena, &output, err);
+	free(text);
 	if (status < 0) {
 		status = fail_as(qmp, EVC_QMP_GONE, status, err);
 	} else {
 		evc_qmp_feed(&qmp->stream, output, strlen(output));
-		status = evc_qmp_next(&qmp->stream, &message, err);
+		status = evc_qmp_next(&qmp->stream, ret_answer, err);
 		evc_qmp_stream_free(&qmp->stream);
-		if (status == EVC_OK && !message.object)
+		if (status == EVC_OK && !ret_answer->object)
 			status = evc_fail(err, EVC_ERR_INPUT, "virsh printed no answer of QEMU's to %s",
 			                  command);
 		if (status < 0)
 			status = fail_as(qmp, EVC_QMP_GARBAGE, status, err);
-		else
-			status = take_answer(qmp, command, &message, ret_value, err);
-		json_decref(message.object);
 	}
 	evc_arena_free(&arena);
 	return status;
@@ -385,27 +407,75 @@ static int call_libvirt(struct evc_qmp *qmp, const char *command, const char *te
 int evc_qmp_call(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
                  json_t **ret_value, struct evc_error *err)
 {
+	struct evc_qmp_message answer = { 0 };
 	int64_t deadline = now_ms() + timeout_ms;
-	char *text;
 	int status;
 
-	qmp->last_id++;
 	qmp->class[0] = '\0';
-	text = write_command(qmp, command, arguments);
-	if (!text)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	if (qmp->domain) {
-		status = call_libvirt(qmp, command, text, timeout_ms, ret_value, err);
-	} else if (qmp->fd < 0) {
-		status = gone(qmp, err);
+		status = call_libvirt(qmp, command, arguments, timeout_ms, &answer, err);
 	} else {
-		status = send_text(qmp, command, text, deadline, err);
+		status = send_command(qmp, command, arguments, deadline, err);
 		if (status == EVC_OK)
-			status = send_text(qmp, command, "\n", deadline, err);
-		if (status == EVC_OK)
-			status = hear_answer(qmp, command, deadline, ret_value, err);
+			status = hear_answer(qmp, command, qmp->last_id, deadline, &answer, err);
 	}
-	free(text);
+	if (status == EVC_OK)
+		status = take_answer(qmp, command, &answer, ret_value, err);
+	json_decref(answer.object);
+	return status;
+}
+
+/* Some commands sent together, then their answers; few enough that QEMU's and our buffers hold them. */
+static int call_some(struct evc_qmp *qmp, const char *command, const json_t *arguments, size_t from,
+                     size_t to, int64_t deadline, json_t *values, struct evc_error *err)
+{
+	json_int_t first = qmp->last_id + 1;
+	int status = EVC_OK;
+
+	for (size_t i = from; i < to && status == EVC_OK; i++)
+		status = send_command(qmp, command, json_incref(json_array_get(arguments, i)), deadline, err);
+	for (size_t i = from; i < to && status == EVC_OK; i++) {
+		struct evc_qmp_message answer = { 0 };
+		json_t *value = NULL;
+
+		status = hear_answer(qmp, command, first + (json_int_t)(i - from), deadline, &answer, err);
+		if (status == EVC_OK && answer.kind == EVC_QMP_RETURN)
+			value = json_incref(answer.value);
+		if (status == EVC_OK)
+			json_array_append_new(values, value ? value : json_null());
+		json_decref(answer.object);
+	}
+	return status;
+}
+
+int evc_qmp_call_each(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                      json_t **ret_values, struct evc_error *err)
+{
+	size_t n = json_array_size(arguments), step = qmp->domain ? 1 : TOGETHER;
+	int64_t deadline = now_ms() + timeout_ms;
+	json_t *values = json_array();
+	int status = EVC_OK;
+
+	for (size_t i = 0; i < n && status == EVC_OK; i += step) {
+		json_t *value = NULL;
+		int64_t left = deadline - now_ms();
+
+		if (!qmp->domain) {
+			status = call_some(qmp, command, arguments, i, i + step < n ? i + step : n, deadline,
+			                   values, err);
+			continue;
+		}
+		status = evc_qmp_call(qmp, command, json_incref(json_array_get(arguments, i)),
+		                      left > 0 ? (unsigned)left : 0, &value, err);
+		if (status == EVC_OK || qmp->state == EVC_QMP_READY)
+			status = json_array_append_new(values, value ? value : json_null()) ? EVC_ERR_MEMORY
+			                                                                    : EVC_OK;
+	}
+	json_decref(arguments);
+	if (status == EVC_OK)
+		*ret_values = values;
+	else
+		json_decref(values);
 	return status;
 }
 

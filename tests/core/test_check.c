@@ -134,6 +134,22 @@ static void equal_machines_fit_whatever_their_apic_ids_and_os(void **state)
 	assert_int_equal(evc_check_fits(&b, &a, &misfit), EVC_YES);
 }
 
+/* QEMU tells every guest of extensions of MWAIT, also those that it shows no MONITOR. */
+static void extensions_of_an_mwait_that_is_not_there_are_none(void **state)
+{
+	struct evc_cpu guest = { 0 };
+
+	(void)state;
+	memset(&guest.known, 0xff, sizeof(guest.known));
+	evc_set_add(&guest.has, EVC_F_MWAIT_EXT);
+	evc_set_add(&guest.has, EVC_F_MONITOR);
+	evc_check_settle(&guest);
+	assert_int_equal(evc_cpu_truth(&guest, EVC_F_MWAIT_EXT), EVC_PRESENT);
+	evc_set_drop(&guest.has, EVC_F_MONITOR);
+	evc_check_settle(&guest);
+	assert_int_equal(evc_cpu_truth(&guest, EVC_F_MWAIT_EXT), EVC_ABSENT);
+}
+
 static void a_twin_that_has_it_means_firmware_or_microcode(void **state)
 {
 	struct evc_cpu a, b;
@@ -275,6 +291,7 @@ int main(void)
 		cmocka_unit_test(names_what_is_missing_and_the_cause),
 		cmocka_unit_test(says_another_vendor_once),
 		cmocka_unit_test(equal_machines_fit_whatever_their_apic_ids_and_os),
+		cmocka_unit_test(extensions_of_an_mwait_that_is_not_there_are_none),
 		cmocka_unit_test(a_twin_that_has_it_means_firmware_or_microcode),
 		cmocka_unit_test(an_unreadable_side_is_unknown),
 		cmocka_unit_test(a_bit_that_nobody_knows_is_never_a_yes),

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef EVC_GUEST_FIND_H
+#define EVC_GUEST_FIND_H
+
+/* A guest by what people call it: its QMP socket, its QEMU's process, its name. */
+
+#include "guest/qmp.h"
+
+/*
+ * Connect to the guest that what names: a QMP address (anything with a '/', or that begins with unix:, tcp:
+ * or fd:), the number of a QEMU process, the name of a guest that evc run recorded, or of a domain of libvirt
+ * (system's, then the session's).  ret_name gets what to call it.  Texts live in arena, which must outlive
+ * the client.
+ */
+int evc_guest_open(struct evc_qmp *ret_qmp, const char *what, struct evc_arena *arena, const char **ret_name,
+                   struct evc_error *err);
+
+#endif
