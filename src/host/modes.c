@@ -70,12 +70,10 @@ static const char *own_folder(struct evc_arena *arena)
 
 int evc_modes_read(struct evc_arena *arena, struct evc_modes *ret_modes, struct evc_error *err)
 {
-	struct evc_modes modes = { 0 };
+	struct evc_modes modes = evc_builtin_modes;
 	const char *own = own_folder(arena);
-	int status = evc_modes_builtin(arena, &modes, err);
+	int status = evc_modes_read_folder("/etc/evc/modes.d", arena, &modes, err);
 
-	if (!status)
-		status = evc_modes_read_folder("/etc/evc/modes.d", arena, &modes, err);
 	if (!status && own)
 		status = evc_modes_read_folder(own, arena, &modes, err);
 	if (status < 0)

@@ -39,17 +39,13 @@ int evc_cluster_new(struct evc_cluster **ret_cluster, struct evc_error *err)
 {
 	struct evc_arena arena = { 0 };
 	struct evc_cluster *cluster = evc_arena_alloc(&arena, sizeof(*cluster));
-	int status;
 
 	if (!cluster)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	cluster->arena = arena;
-	status = evc_modes_builtin(&cluster->arena, &cluster->modes, err);
-	if (status < 0)
-		evc_cluster_free(cluster);
-	else
-		*ret_cluster = cluster;
-	return status;
+	cluster->modes = evc_builtin_modes;
+	*ret_cluster = cluster;
+	return EVC_OK;
 }
 
 void evc_cluster_free(struct evc_cluster *cluster)

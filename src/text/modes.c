@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-extern const char evc_modes_text[]; /* generated from data/modes.txt */
-
 struct evc_name_index {
 	uint16_t size;    /* a power of two */
 	uint16_t slots[]; /* id + 1, 0 for a free slot */
@@ -392,16 +390,5 @@ int evc_modes_parse(struct evc_span text, const char *origin, struct evc_arena *
 		return status;
 	}
 	*modes = result;
-	return EVC_OK;
-}
-
-int evc_modes_builtin(struct evc_arena *arena, struct evc_modes *ret_modes, struct evc_error *err)
-{
-	struct evc_modes modes = { 0 };
-	int status = evc_modes_parse(evc_span_from(evc_modes_text), "modes.txt", arena, &modes, err);
-
-	if (status < 0)
-		return status;
-	*ret_modes = modes;
 	return EVC_OK;
 }

@@ -60,7 +60,7 @@ enum {
 int evc_modes_parse(struct evc_span text, const char *origin, struct evc_arena *arena,
                     struct evc_modes *modes, struct evc_error *err);
 
-/* The modes of data/modes.txt. */
-int evc_modes_builtin(struct evc_arena *arena, struct evc_modes *ret_modes, struct evc_error *err);
+/* The modes of data/modes.txt: read by evc_modes_parse when OpenEVC is built. */
+extern const struct evc_modes evc_builtin_modes;
 
 #endif
