@@ -440,6 +440,28 @@ def write_rule_sets(out, features):
     out.write("};\n\n")
 
 
+def write_registers(out, features):
+    """Where the features of each register begin; then each one's bits, and each vendor's features."""
+    rows, last = [], None
+    for index, feature in enumerate(features):
+        place = feature.place
+        if (place.leaf, place.first, place.reg) != last:
+            rows.append([place, index, 0])
+        rows[-1][2] += 1
+        last = (place.leaf, place.first, place.reg)
+    write_table(out, "struct evc_register evc_registers[]", "evc_n_registers",
+                [f".leaf = 0x{place.leaf:x}, .subleaf = {place.first}, .reg = {place.reg}, .first = {first}, .n = {n}"
+                 for place, first, n in rows])
+    out.write("const uint64_t evc_feature_masks[EVC_N_FEATURES] = {\n")
+    for feature in features:
+        out.write(f"\tUINT64_C(0x{(1 << feature.place.hi + 1) - (1 << feature.place.lo):x}),\n")
+    out.write("};\n\nconst struct evc_set evc_vendor_sets[EVC_N_VENDORS] = {\n")
+    for number in range(VENDORS["any"].bit_length()):
+        members = set_initialiser(features, lambda feature, number=number: feature.vendors >> number & 1)
+        out.write(f"\t[{number}] = {members},\n")
+    out.write("};\n\n")
+
+
 def write_table(out, declaration, count, rows):
     out.write(f"const {declaration} = {{\n")
     for row in rows:
@@ -455,6 +477,7 @@ def write_features(path, features, edges, names, costs, removed, sources):
         write_costs(out, features, costs)
         write_removed(out, features, removed)
         write_rule_sets(out, features)
+        write_registers(out, features)
         write_table(out, "struct evc_need evc_needs[]", "evc_n_needs",
                     [f".feature = {a.symbol()}, .needs = {b.symbol()}, .why = {quote(why)}, .source = {quote(source)}"
                      for a, b, why, source, _ in edges])

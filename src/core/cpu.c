@@ -162,66 +162,74 @@ static void decode_signature(const struct evc_dump *dump, struct evc_cpu *cpu)
 	cpu->type = eax >> 12 & 3;
 }
 
-/* Without branches but for fields: there are many features, and every host has its own pattern of them. */
-static inline void decode_feature(struct evc_cpu *cpu, unsigned id, uint64_t reg, uint64_t known)
+/* One register whose bits are all known, as nearly all are: no branch but for fields. */
+static void decode_known(struct evc_cpu *cpu, const struct evc_register *place, uint64_t value)
 {
-	const struct evc_feature *feature = &evc_features[id];
-	uint64_t mask = evc_bit_mask(feature->bit), value = reg & mask;
-	/* For another vendor the place means something else, or nothing: the feature is not there. */
-	bool own = feature->vendors & cpu->vendor, whole = !(~known & mask);
+	evc_set_add_range(&cpu->known, place->first, place->n);
+	if (!value)
+		return;
+	for (unsigned id = place->first, end = id + place->n; id < end; id++) {
+		uint64_t bits = value & evc_feature_masks[id];
 
-	cpu->known.word[id / 64] |= (uint64_t)(!own | whole) << id % 64;
-	cpu->has.word[id / 64] |= (uint64_t)(own & whole & !!value) << id % 64;
-	if (feature->slot != EVC_NO_SLOT && own && whole)
-		cpu->value[feature->slot] = value >> feature->bit.lo;
-}
-
-static bool same_leaf(const struct evc_bit *a, const struct evc_bit *b)
-{
-	return a->leaf == b->leaf && a->subleaf == b->subleaf && (a->reg == EVC_MSR) == (b->reg == EVC_MSR);
-}
-
-static bool is_zero(const struct evc_leaf *leaf)
-{
-	uint32_t values = 0, known = UINT32_MAX;
-
-	for (int reg = 0; reg < 4; reg++) {
-		values |= leaf->value[reg];
-		known &= leaf->known[reg];
+		cpu->has.word[id / 64] |= (uint64_t) !!bits << id % 64;
+		if (evc_features[id].slot != EVC_NO_SLOT)
+			cpu->value[evc_features[id].slot] = bits >> evc_features[id].bit.lo;
 	}
-	return !values && known == UINT32_MAX;
 }
 
-/* The tables are sorted by place, so each leaf is asked for once. */
+/* A feature is known when all of its bits are. */
+static void decode_partly(struct evc_cpu *cpu, const struct evc_register *place, uint64_t value,
+                          uint64_t known)
+{
+	for (unsigned id = place->first, end = id + place->n; id < end; id++) {
+		struct evc_register one = { .first = (uint16_t)id, .n = 1 };
+
+		if (!(~known & evc_feature_masks[id]))
+			decode_known(cpu, &one, value);
+	}
+}
+
+/* For another vendor a place means something else, or nothing: such features are known not to be there. */
+static void drop_foreign(struct evc_cpu *cpu)
+{
+	const struct evc_set *own = &evc_vendor_sets[__builtin_ctz(cpu->vendor)];
+
+	for (int i = 0; i < EVC_SET_WORDS; i++) {
+		cpu->has.word[i] &= own->word[i];
+		cpu->known.word[i] |= ~own->word[i];
+	}
+	/* Behind the last feature there is nothing. */
+	cpu->known.word[EVC_SET_WORDS - 1] &= UINT64_MAX >> (EVC_SET_WORDS * 64 - EVC_N_FEATURES);
+	for (int slot = 0; slot < EVC_N_SLOTS; slot++)
+		if (!evc_set_has(own, evc_slots[slot]))
+			cpu->value[slot] = 0;
+}
+
+/* The table is sorted by place, so each leaf is asked for once. */
 static void decode_features(const struct evc_dump *dump, struct evc_cpu *cpu)
 {
 	struct evc_dump_reader reader = { .dump = dump };
-	struct evc_leaf leaf;
-	uint64_t msr, msr_known;
-	unsigned id = 0;
+	struct evc_leaf leaf = { .leaf = UINT32_MAX };
 
-	while (id < EVC_N_FEATURES) {
-		const struct evc_bit *first = &evc_features[id].bit;
+	for (size_t i = 0; i < evc_n_registers; i++) {
+		const struct evc_register *place = &evc_registers[i];
+		uint64_t value, known, all = UINT32_MAX;
 
-		if (first->reg == EVC_MSR) {
-			msr = evc_dump_register(dump, first->leaf, 0, EVC_MSR, &msr_known);
-			for (; id < EVC_N_FEATURES && same_leaf(&evc_features[id].bit, first); id++)
-				decode_feature(cpu, id, msr, msr_known);
-			continue;
+		if (place->reg == EVC_MSR) {
+			value = evc_dump_register(dump, place->leaf, 0, EVC_MSR, &known);
+			all = UINT64_MAX;
+		} else {
+			if (leaf.leaf != place->leaf || leaf.subleaf != place->subleaf)
+				evc_dump_reader_leaf(&reader, place->leaf, place->subleaf, &leaf);
+			value = leaf.value[place->reg];
+			known = leaf.known[place->reg];
 		}
-		evc_dump_reader_leaf(&reader, first->leaf, first->subleaf, &leaf);
-		/* Most leaves are not there: whoever's their features are, they are known and not there. */
-		if (is_zero(&leaf)) {
-			for (; id < EVC_N_FEATURES && same_leaf(&evc_features[id].bit, first); id++)
-				evc_set_add(&cpu->known, (enum evc_feature_id)id);
-			continue;
-		}
-		for (; id < EVC_N_FEATURES && same_leaf(&evc_features[id].bit, first); id++) {
-			enum evc_reg reg = evc_features[id].bit.reg;
-
-			decode_feature(cpu, id, leaf.value[reg], leaf.known[reg]);
-		}
+		if (known == all)
+			decode_known(cpu, place, value);
+		else if (known)
+			decode_partly(cpu, place, value, known);
 	}
+	drop_foreign(cpu);
 }
 
 void evc_cpu_decode(const struct evc_dump *dump, struct evc_cpu *ret_cpu)

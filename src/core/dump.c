@@ -32,10 +32,10 @@ static uint64_t place_of(const struct evc_leaf *leaf)
 	return (uint64_t)leaf->leaf << 32 | leaf->subleaf;
 }
 
-/* By hand: everything asks here, and bsearch would call back for each step. */
-const struct evc_leaf *evc_dump_find(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf)
+/* Where the place is or would be.  By hand: everything asks here, and bsearch would call back for each step.
+ */
+static size_t position(const struct evc_dump *dump, uint64_t place)
 {
-	uint64_t place = (uint64_t)leaf << 32 | subleaf;
 	size_t low = 0, high = dump->n_leaves;
 
 	while (low < high) {
@@ -46,7 +46,19 @@ const struct evc_leaf *evc_dump_find(const struct evc_dump *dump, uint32_t leaf,
 		else
 			high = middle;
 	}
-	return low < dump->n_leaves && place_of(&dump->leaves[low]) == place ? &dump->leaves[low] : NULL;
+	return low;
+}
+
+static const struct evc_leaf *leaf_at(const struct evc_dump *dump, size_t at, uint64_t place)
+{
+	return at < dump->n_leaves && place_of(&dump->leaves[at]) == place ? &dump->leaves[at] : NULL;
+}
+
+const struct evc_leaf *evc_dump_find(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf)
+{
+	uint64_t place = (uint64_t)leaf << 32 | subleaf;
+
+	return leaf_at(dump, position(dump, place), place);
 }
 
 static uint32_t range_of(uint32_t leaf)
@@ -110,6 +122,18 @@ static uint64_t msr_register(const struct evc_dump *dump, uint32_t index, uint64
 	return msr ? msr->value & msr->known : 0;
 }
 
+/* Who asks in order finds the next leaf a few steps further. */
+static const struct evc_leaf *next_leaf(struct evc_dump_reader *reader, uint64_t place)
+{
+	const struct evc_dump *dump = reader->dump;
+
+	if (reader->at && place_of(&dump->leaves[reader->at - 1]) >= place)
+		reader->at = position(dump, place);
+	while (reader->at < dump->n_leaves && place_of(&dump->leaves[reader->at]) < place)
+		reader->at++;
+	return leaf_at(dump, reader->at, place);
+}
+
 void evc_dump_reader_leaf(struct evc_dump_reader *reader, uint32_t leaf, uint32_t subleaf,
                           struct evc_leaf *ret_leaf)
 {
@@ -123,7 +147,7 @@ void evc_dump_reader_leaf(struct evc_dump_reader *reader, uint32_t leaf, uint32_
 		reader->highest = stated_highest(dump, leaf, &reader->highest_known);
 	}
 	if (!reader->highest_known || leaf <= reader->highest) {
-		found = evc_dump_find(dump, leaf, subleaf);
+		found = next_leaf(reader, (uint64_t)leaf << 32 | subleaf);
 		if (!reader->highest_known ||
 		    (!dump->skips_zero && !found && evc_dump_announces(dump, leaf, subleaf)))
 			known = 0;

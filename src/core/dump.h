@@ -99,6 +99,7 @@ uint64_t evc_dump_register(const struct evc_dump *dump, uint32_t leaf, uint32_t 
 /* Many leaves of a dump, best in order: the highest leaf of a range is looked up once. */
 struct evc_dump_reader {
 	const struct evc_dump *dump;
+	size_t at;     /* where the last leaf was found, or would be */
 	bool in_range; /* the rest is of this range */
 	uint32_t range, highest;
 	bool highest_known;

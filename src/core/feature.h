@@ -45,6 +45,7 @@ enum evc_vendor {
 	EVC_VENDOR_TRANSMETA = 1 << 3,
 	EVC_VENDOR_OTHER = 1 << 4,
 	EVC_VENDOR_ANY = (1 << 5) - 1,
+	EVC_N_VENDORS = 5,
 };
 
 enum {
@@ -84,8 +85,19 @@ struct evc_source {
 	const char *title;
 };
 
+/* A register in which features live: evc_features[first] and the n - 1 after it. */
+struct evc_register {
+	uint32_t leaf;
+	uint32_t subleaf;
+	enum evc_reg reg;
+	uint16_t first, n;
+};
+
 /* Indexed by enum evc_feature_id, sorted by place. */
 extern const struct evc_feature evc_features[EVC_N_FEATURES];
+extern const uint64_t evc_feature_masks[EVC_N_FEATURES]; /* evc_bit_mask of each, side by side */
+extern const struct evc_register evc_registers[];        /* sorted by place */
+extern const size_t evc_n_registers;
 extern const enum evc_feature_id evc_slots[EVC_N_SLOTS];         /* the feature of each slot */
 extern const enum evc_feature_id evc_name_order[EVC_N_FEATURES]; /* all, sorted as the foreign names are */
 extern const struct evc_need evc_needs[];

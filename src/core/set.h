@@ -91,6 +91,18 @@ static inline int evc_set_count(const struct evc_set *set)
 	return n;
 }
 
+/* The n features from first on. */
+static inline void evc_set_add_range(struct evc_set *set, unsigned first, unsigned n)
+{
+	while (n) {
+		unsigned at = first % 64, here = n < 64 - at ? n : 64 - at;
+
+		set->word[first / 64] |= UINT64_MAX >> (64 - here) << at;
+		first += here;
+		n -= here;
+	}
+}
+
 /* The first member at or after from, or EVC_N_FEATURES: for (id = next(s, 0); id < N; id = next(s, id + 1)).
  */
 static inline enum evc_feature_id evc_set_next(const struct evc_set *set, unsigned from)
@@ -118,6 +130,9 @@ uint64_t evc_set_bits(const struct evc_set *set, unsigned vendors, uint32_t leaf
 
 /* All features of a rule (generated). */
 extern const struct evc_set evc_rule_sets[EVC_N_RULES];
+
+/* All features that mean something for a vendor, by the number of its bit in enum evc_vendor (generated). */
+extern const struct evc_set evc_vendor_sets[EVC_N_VENDORS];
 
 #define EVC_SET_FOREACH(id, set)                                                                             \
 	for (enum evc_feature_id id = evc_set_next(set, 0); id < EVC_N_FEATURES;                             \
