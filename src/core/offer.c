@@ -25,7 +25,7 @@ static int set_up(struct evc_offer_work *work, const struct evc_offer_options *o
 	const struct evc_facts *facts = &work->host->facts;
 	struct evc_kvm_machine *machine = &work->machine;
 
-	machine->raw = &work->raw;
+	machine->raw = work->raw;
 	machine->microcode = facts->microcode;
 	machine->nested = options->nested;
 	work->assumed_kernel = !given(options->kernel) && !given(facts->kernel);
@@ -85,14 +85,14 @@ static void merge_kinds(const struct evc_offer_work *work, struct evc_cpu *cpu)
 	if (work->host->n_cpus < 2)
 		return;
 	evc_cpu_decode(&work->host->cpus[0], &first);
-	cpu->differs = work->raw.differs;
+	cpu->differs = work->raw->differs;
 	for (int slot = 0; slot < EVC_N_SLOTS; slot++) {
 		enum evc_feature_id id = evc_slots[slot];
 
 		if (!evc_set_has(&cpu->known, id) || cpu->value[slot] != first.value[slot])
 			continue;
-		cpu->value[slot] = work->raw.value[slot];
-		if (!evc_set_has(&work->raw.known, id)) {
+		cpu->value[slot] = work->raw->value[slot];
+		if (!evc_set_has(&work->raw->known, id)) {
 			evc_set_drop(&cpu->known, id);
 			evc_set_drop(&cpu->has, id);
 		} else if (!cpu->value[slot]) {
@@ -135,13 +135,13 @@ static void answer(struct evc_offer_work *work)
 	evc_kvm_qemu_layer(&work->machine, &work->answer);
 }
 
-/* offer->cpu is the host's raw one, and becomes what is offered of it. */
+/* What is offered of offer->silicon. */
 static int through_kvm(const struct evc_host *host, const struct evc_offer_options *options,
                        struct evc_arena *arena, struct evc_offer *offer, struct evc_findings *findings,
                        struct evc_error *err)
 {
 	struct evc_offer_work work = { .host = host,
-		                       .raw = offer->cpu,
+		                       .raw = &offer->silicon,
 		                       .fields = host->kvm ? host->kvm : &host->cpus[0] };
 	int status;
 
@@ -182,12 +182,14 @@ int evc_offer_make(const struct evc_host *host, const struct evc_offer_options *
 		*ret_offer = offer;
 		return EVC_OK;
 	}
-	evc_cpu_decode_host(host, &offer.cpu);
-	is_guest = evc_set_has(&offer.cpu.has, EVC_F_HYPERVISOR) && !host->kvm;
-	if (options->view == EVC_VIEW_RAW || (options->view == EVC_VIEW_AUTO && is_guest))
+	evc_cpu_decode_host(host, &offer.silicon);
+	is_guest = evc_set_has(&offer.silicon.has, EVC_F_HYPERVISOR) && !host->kvm;
+	if (options->view == EVC_VIEW_RAW || (options->view == EVC_VIEW_AUTO && is_guest)) {
 		offer.dump = host->cpus[0];
-	else
+		offer.cpu = offer.silicon;
+	} else {
 		status = through_kvm(host, options, arena, &offer, findings, err);
+	}
 	if (!status)
 		*ret_offer = offer;
 	return status;
@@ -202,17 +204,16 @@ static bool asked(struct evc_offer_work *work, enum evc_feature_id id)
 enum evc_cause evc_offer_cause(const struct evc_host *host, const struct evc_offer_options *options,
                                const struct evc_offer *offer, enum evc_feature_id id)
 {
-	struct evc_offer_work work = { .host = host };
+	struct evc_offer_work work = { .host = host, .raw = &offer->silicon };
 	struct evc_kvm_kernels newest;
 	bool yes;
 
 	if (evc_cpu_truth(&offer->cpu, id) != EVC_ABSENT || offer->basis == EVC_OFFER_GIVEN || !host->n_cpus)
 		return EVC_CAUSE_NONE;
-	evc_cpu_decode_host(host, &work.raw);
-	if (!(evc_features[id].vendors & work.raw.vendor))
+	if (!(evc_features[id].vendors & work.raw->vendor))
 		return EVC_CAUSE_VENDOR;
-	if (evc_cpu_truth(&work.raw, id) == EVC_ABSENT)
-		return evc_set_has(&work.raw.has, EVC_F_HYPERVISOR) ? EVC_CAUSE_NESTED : EVC_CAUSE_NONE;
+	if (evc_cpu_truth(work.raw, id) == EVC_ABSENT)
+		return evc_set_has(&work.raw->has, EVC_F_HYPERVISOR) ? EVC_CAUSE_NESTED : EVC_CAUSE_NONE;
 	if (set_up(&work, options, NULL) < 0)
 		return EVC_CAUSE_NONE;
 	if (host->kvm) {

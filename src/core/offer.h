@@ -40,8 +40,9 @@ struct evc_offer_options {
 };
 
 struct evc_offer {
-	struct evc_dump dump; /* leaves of the offer; unknown bits are not known in it */
-	struct evc_cpu cpu;   /* the dump decoded, all kinds of CPU of the host merged */
+	struct evc_dump dump;   /* leaves of the offer; unknown bits are not known in it */
+	struct evc_cpu cpu;     /* the dump decoded, all kinds of CPU of the host merged */
+	struct evc_cpu silicon; /* the host itself decoded, all kinds merged */
 	enum evc_offer_basis basis;
 	const char *kernel_tree; /* "6.1.187", or "6.1.4..6.1.187" when it may be any; "" unless predicted */
 	const char *qemu_tree;

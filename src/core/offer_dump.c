@@ -121,14 +121,14 @@ static unsigned put_register(const struct evc_offer_work *work, unsigned id, str
 	       evc_features[end].bit.subleaf == first->subleaf && evc_features[end].bit.reg == first->reg)
 		levelled |= is_levelled(&evc_features[end++]);
 	for (unsigned i = id; i < end; i++)
-		if (evc_features[i].slot != EVC_NO_SLOT && evc_features[i].vendors & work->raw.vendor)
+		if (evc_features[i].slot != EVC_NO_SLOT && evc_features[i].vendors & work->raw->vendor)
 			put_limited(work, &evc_features[i], &base, &base_known);
 	value = base;
 	known = base_known;
 	/* Bits of other vendors first: where two share a place the host's own counts. */
 	for (int own = 0; own < 2; own++)
 		for (unsigned i = id; i < end; i++)
-			if (own == !!(evc_features[i].vendors & work->raw.vendor) &&
+			if (own == !!(evc_features[i].vendors & work->raw->vendor) &&
 			    (own || evc_features[i].rule != EVC_RULE_CALC) &&
 			    is_answered(&evc_features[i], levelled))
 				put_bit(work, i, &value, &known);

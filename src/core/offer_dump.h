@@ -9,7 +9,7 @@
 /* One offer in the making. */
 struct evc_offer_work {
 	const struct evc_host *host;
-	struct evc_cpu raw;
+	const struct evc_cpu *raw; /* the host, all kinds of CPU merged */
 	struct evc_kvm_machine machine;
 	struct evc_kvm_answer answer;
 	const struct evc_dump *fields; /* the dump whose fields pass */

@@ -227,9 +227,8 @@ int evc_cluster_fits(struct evc_cluster *cluster, size_t guest, size_t host, uns
 	for (int i = 0; i < 2; i++) {
 		const struct evc_host *one = &hosts[i ? host : guest];
 		struct evc_offer *offer = evc_arena_alloc(&cluster->arena, sizeof(*offer));
-		struct evc_cpu *silicon = evc_arena_alloc(&cluster->arena, sizeof(*silicon));
 
-		if (!offer || !silicon)
+		if (!offer)
 			return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 		sides[i] = (struct evc_check_side){ .name = one->name,
 			                            .why = one->error.text,
@@ -242,9 +241,8 @@ int evc_cluster_fits(struct evc_cluster *cluster, size_t guest, size_t host, uns
 			return status;
 		evc_check_settle(&offer->cpu);
 		offer->cpu.microcode = one->facts.microcode;
-		evc_cpu_decode_host(one, silicon);
 		sides[i].cpu = &offer->cpu;
-		sides[i].silicon = silicon;
+		sides[i].silicon = &offer->silicon;
 	}
 	verdict = evc_check_move(&sides[0], &sides[1], &check, &question.findings);
 	return answer(&question, verdict, "", NULL, ret_answer, err);

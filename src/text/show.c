@@ -33,9 +33,8 @@ void evc_show_prepare(const struct evc_host *host, const struct evc_modes *modes
 	ret_show->host = host;
 	ret_show->modes = modes;
 	ret_show->offer = offer;
-	/* What is given as it is has been decoded already. */
-	if (offer && offer->basis == EVC_OFFER_GIVEN && host->n_cpus)
-		ret_show->all = offer->cpu;
+	if (offer)
+		ret_show->all = offer->silicon;
 	else
 		evc_cpu_decode_host(host, &ret_show->all);
 	if (host->n_cpus > 1)

@@ -7,7 +7,6 @@ struct offered {
 	const struct evc_host *host;
 	struct evc_offer_options options;
 	struct evc_offer offer;
-	struct evc_cpu silicon;
 };
 
 static enum evc_cause ask_offer(const struct evc_check_side *side, enum evc_feature_id id)
@@ -35,11 +34,10 @@ int evc_side_make(struct evc_command *command, const struct evc_host *host,
 	status = evc_offer_make(host, options, command->arena, &offered->offer, findings, err);
 	if (status < 0)
 		return status;
-	evc_cpu_decode_host(host, &offered->silicon);
 	evc_check_settle(&offered->offer.cpu);
 	offered->offer.cpu.microcode = host->facts.microcode;
 	ret_side->cpu = &offered->offer.cpu;
-	ret_side->silicon = &offered->silicon;
+	ret_side->silicon = &offered->offer.silicon;
 	ret_side->tsc_khz = host->facts.tsc_khz;
 	ret_side->cause = ask_offer;
 	ret_side->context = offered;
