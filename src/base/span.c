@@ -3,30 +3,9 @@
 
 #include <string.h>
 
-static bool is_blank(char c)
-{
-	/* \t \n \v \f \r are in a row. */
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* -1 when it is none. */
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20); /* lower case, of what may be a letter */
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static void drop(struct evc_span *span, size_t n)
-{
-	span->text += n;
-	span->length -= n;
 }
 
 struct evc_span evc_span_from(const char *text)
@@ -44,7 +23,7 @@ bool evc_span_line(struct evc_span *rest, struct evc_span *ret_line)
 	end = memchr(rest->text, '\n', rest->length);
 	length = end ? (size_t)(end - rest->text) : rest->length;
 	*ret_line = (struct evc_span){ .text = rest->text, .length = length };
-	drop(rest, end ? length + 1 : length);
+	evc_span_drop(rest, end ? length + 1 : length);
 	if (ret_line->length && ret_line->text[ret_line->length - 1] == '\r')
 		ret_line->length--;
 	return true;
@@ -55,17 +34,17 @@ bool evc_span_word(struct evc_span *rest, struct evc_span *ret_word)
 	size_t n = 0;
 
 	evc_span_skip_blanks(rest);
-	while (n < rest->length && !is_blank(rest->text[n]))
+	while (n < rest->length && !evc_is_blank(rest->text[n]))
 		n++;
 	*ret_word = (struct evc_span){ .text = rest->text, .length = n };
-	drop(rest, n);
+	evc_span_drop(rest, n);
 	return n > 0;
 }
 
 struct evc_span evc_span_trim(struct evc_span span)
 {
 	evc_span_skip_blanks(&span);
-	while (span.length && is_blank(span.text[span.length - 1]))
+	while (span.length && evc_is_blank(span.text[span.length - 1]))
 		span.length--;
 	return span;
 }
@@ -87,48 +66,6 @@ bool evc_span_equals_nocase(struct evc_span span, const char *text)
 	return !text[span.length];
 }
 
-bool evc_span_starts(struct evc_span span, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return n <= span.length && !memcmp(span.text, prefix, n);
-}
-
-bool evc_span_skip(struct evc_span *span, const char *prefix)
-{
-	if (!evc_span_starts(*span, prefix))
-		return false;
-	drop(span, strlen(prefix));
-	return true;
-}
-
-void evc_span_skip_blanks(struct evc_span *span)
-{
-	while (span->length && is_blank(span->text[0]))
-		drop(span, 1);
-}
-
-bool evc_span_hex(struct evc_span *span, uint64_t *ret_value)
-{
-	uint64_t value = 0;
-	size_t n = 0;
-
-	for (; n < span->length; n++) {
-		int digit = hex_digit(span->text[n]);
-
-		if (digit < 0)
-			break;
-		if (n == 16)
-			return false;
-		value = value << 4 | (uint64_t)digit;
-	}
-	if (!n)
-		return false;
-	drop(span, n);
-	*ret_value = value;
-	return true;
-}
-
 bool evc_span_decimal(struct evc_span *span, uint64_t *ret_value)
 {
 	uint64_t value = 0;
@@ -142,7 +79,7 @@ bool evc_span_decimal(struct evc_span *span, uint64_t *ret_value)
 	}
 	if (!n)
 		return false;
-	drop(span, n);
+	evc_span_drop(span, n);
 	*ret_value = value;
 	return true;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct evc_span {
 	const char *text;
@@ -27,15 +28,69 @@ bool evc_span_word(struct evc_span *rest, struct evc_span *ret_word);
 struct evc_span evc_span_trim(struct evc_span span);
 bool evc_span_equals(struct evc_span span, const char *text);
 bool evc_span_equals_nocase(struct evc_span span, const char *text);
-bool evc_span_starts(struct evc_span span, const char *prefix);
+
+/* What readers of dumps do for every few characters is inline. */
+static inline bool evc_is_blank(char c)
+{
+	/* \t \n \v \f \r are in a row. */
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static inline void evc_span_drop(struct evc_span *span, size_t n)
+{
+	span->text += n;
+	span->length -= n;
+}
+
+static inline bool evc_span_starts(struct evc_span span, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return n <= span.length && !memcmp(span.text, prefix, n);
+}
 
 /* Drop prefix from the front of *span when it is there; says whether it was. */
-bool evc_span_skip(struct evc_span *span, const char *prefix);
-void evc_span_skip_blanks(struct evc_span *span);
+static inline bool evc_span_skip(struct evc_span *span, const char *prefix)
+{
+	if (!evc_span_starts(*span, prefix))
+		return false;
+	evc_span_drop(span, strlen(prefix));
+	return true;
+}
+
+static inline void evc_span_skip_blanks(struct evc_span *span)
+{
+	while (span->length && evc_is_blank(span->text[0]))
+		evc_span_drop(span, 1);
+}
+
+/* The value of a hexadecimal digit, more than 15 when it is none. */
+static inline unsigned evc_hex_digit(char c)
+{
+	unsigned digit = (unsigned)c - '0', letter = ((unsigned)c | 0x20) - 'a';
+
+	return digit < 10 ? digit : letter < 6 ? letter + 10 : 16;
+}
 
 /* 1 to 16 hexadecimal digits from the front of *span; false and nothing taken if there is none or too many.
  */
-bool evc_span_hex(struct evc_span *span, uint64_t *ret_value);
+static inline bool evc_span_hex(struct evc_span *span, uint64_t *ret_value)
+{
+	uint64_t value = 0;
+	unsigned digit;
+	size_t n = 0;
+
+	for (; n < span->length && (digit = evc_hex_digit(span->text[n])) < 16; n++) {
+		if (n == 16)
+			return false;
+		value = value << 4 | digit;
+	}
+	if (!n)
+		return false;
+	evc_span_drop(span, n);
+	*ret_value = value;
+	return true;
+}
 
 /* Decimal digits from the front of *span; false on none or overflow. */
 bool evc_span_decimal(struct evc_span *span, uint64_t *ret_value);

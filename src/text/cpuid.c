@@ -17,6 +17,7 @@
 #include "text/cpus.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const char *const reg_names[] = { "eax=", "ebx=", "ecx=", "edx=" };
 
@@ -41,26 +42,21 @@ struct reader {
 /* Mail quotes and blanks before the text of a line. */
 static struct evc_span strip(struct evc_span line)
 {
-	while (line.length && strchr("> \t|", line.text[0]) && line.text[0]) {
-		line.text++;
-		line.length--;
-	}
+	while (line.length && (evc_is_blank(line.text[0]) || line.text[0] == '>' || line.text[0] == '|'))
+		evc_span_drop(&line, 1);
 	return line;
 }
 
 /* The word is in lower case. */
-static bool skip_nocase(struct evc_span *span, const char *word)
+static inline bool skip_nocase(struct evc_span *span, const char *word)
 {
-	size_t n = 0;
+	size_t n = strlen(word);
 
-	for (; word[n]; n++) {
-		char c = n < span->length ? span->text[n] : '\0';
-
-		if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != word[n])
-			return false;
-	}
-	span->text += n;
-	span->length -= n;
+	if (n > span->length)
+		return false;
+	if (memcmp(span->text, word, n) != 0 && strncasecmp(span->text, word, n) != 0)
+		return false;
+	evc_span_drop(span, n);
 	return true;
 }
 
