@@ -143,20 +143,35 @@ static uint8_t holds(const struct run *run, unsigned condition)
 	return stack[0];
 }
 
+/* An MSR that the CPU does not have reads as nothing. */
+static void take_raw_msr(struct run *run, const struct evc_register *msr)
+{
+	const struct evc_cpu *cpu = run->machine->raw;
+	uint8_t there = EVC_MAY_YES;
+
+	if (msr->leaf == EVC_MSR_ARCH_CAPABILITIES)
+		there = may_raw(cpu, EVC_F_ARCH_CAPABILITIES);
+	else if (msr->leaf >= EVC_MSR_VMX_FIRST && msr->leaf <= EVC_MSR_VMX_LAST)
+		there = may_raw(cpu, EVC_F_VMX);
+	for (unsigned id = msr->first; id < (unsigned)msr->first + msr->n; id++)
+		run->raw[id] = may_and(may_raw(cpu, id), there);
+}
+
 static void take_raw(struct run *run)
 {
 	const struct evc_cpu *cpu = run->machine->raw;
 
-	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
-		const struct evc_bit *bit = &evc_features[id].bit;
+	/* Most of what is known is not there. */
+	memset(run->raw, EVC_MAY_NO, sizeof(run->raw));
+	for (unsigned i = 0; i < EVC_SET_WORDS; i++)
+		for (uint64_t rest = cpu->has.word[i] | ~cpu->known.word[i]; rest; rest &= rest - 1) {
+			unsigned id = i * 64 + (unsigned)__builtin_ctzll(rest);
 
-		run->raw[id] = may_raw(cpu, id);
-		/* An MSR that the CPU does not have reads as nothing. */
-		if (bit->reg == EVC_MSR && bit->leaf == EVC_MSR_ARCH_CAPABILITIES)
-			run->raw[id] = may_and(run->raw[id], may_raw(cpu, EVC_F_ARCH_CAPABILITIES));
-		if (bit->reg == EVC_MSR && bit->leaf >= EVC_MSR_VMX_FIRST && bit->leaf <= EVC_MSR_VMX_LAST)
-			run->raw[id] = may_and(run->raw[id], may_raw(cpu, EVC_F_VMX));
-	}
+			if (id < EVC_N_FEATURES)
+				run->raw[id] = may_raw(cpu, id);
+		}
+	for (size_t i = evc_n_registers; i-- && evc_registers[i].reg == EVC_MSR;)
+		take_raw_msr(run, &evc_registers[i]);
 }
 
 static void look_as_linux(struct run *run)
@@ -226,13 +241,13 @@ static void limit_leaves(const struct run *run, uint32_t *ret_basic, uint32_t *r
 	*ret_extended = (uint32_t)extended;
 }
 
-static bool is_cut(const struct evc_bit *bit, uint32_t basic, uint32_t extended)
+static bool is_cut(const struct evc_register *place, uint32_t basic, uint32_t extended)
 {
-	if (bit->reg == EVC_MSR)
+	if (place->reg == EVC_MSR)
 		return false;
-	if (bit->leaf < 0x40000000)
-		return basic && bit->leaf > basic;
-	return bit->leaf >> 16 == 0x8000 && extended && bit->leaf > extended;
+	if (place->leaf < 0x40000000)
+		return basic && place->leaf > basic;
+	return place->leaf >> 16 == 0x8000 && extended && place->leaf > extended;
 }
 
 static void limit_fields(const struct run *run, struct evc_kvm_answer *answer)
@@ -278,8 +293,11 @@ static void answer_of_tree(struct run *run, struct evc_kvm_answer *total)
 	}
 	limit_leaves(run, &basic, &extended);
 	limit_fields(run, &fields);
+	for (size_t i = 0; i < evc_n_registers; i++)
+		if (is_cut(&evc_registers[i], basic, extended))
+			memset(may + evc_registers[i].first, EVC_MAY_NO, evc_registers[i].n);
 	for (unsigned id = 0; id < EVC_N_FEATURES; id++)
-		total->may[id] |= is_cut(&evc_features[id].bit, basic, extended) ? EVC_MAY_NO : may[id];
+		total->may[id] |= may[id];
 	for (int slot = 0; slot < EVC_N_SLOTS; slot++) {
 		if (total->most[slot] < fields.most[slot])
 			total->most[slot] = fields.most[slot];
@@ -346,7 +364,7 @@ void evc_kvm_qemu_layer(const struct evc_kvm_machine *machine, struct evc_kvm_an
 	if (!machine->nested)
 		answer->may[EVC_F_VMX] = answer->may[EVC_F_SVM] = EVC_MAY_NO;
 	for (unsigned id = 0; id < EVC_N_FEATURES; id++)
-		if (!qemu_passes((enum evc_feature_id)id, machine->qemu))
+		if (answer->may[id] != EVC_MAY_NO && !qemu_passes((enum evc_feature_id)id, machine->qemu))
 			answer->may[id] = EVC_MAY_NO;
 	for (size_t i = 0; i < evc_n_kvm_needs; i++) {
 		enum evc_feature_id feature = evc_kvm_needs[i].feature;

@@ -45,7 +45,7 @@ static void find_components(struct evc_offer_work *work)
 }
 
 /* What passes of a leaf of the host: fills its registers. */
-static void put_base(const struct evc_offer_work *work, struct evc_leaf *leaf)
+static void put_base(struct evc_offer_work *work, struct evc_leaf *leaf)
 {
 	enum evc_may passes = evc_kvm_leaf_passes(&work->machine.kernels, leaf->leaf);
 	bool component = leaf->leaf == 0xd && leaf->subleaf >= 2;
@@ -57,10 +57,10 @@ static void put_base(const struct evc_offer_work *work, struct evc_leaf *leaf)
 			leaf->known[reg] = UINT32_MAX;
 		return;
 	}
-	evc_dump_leaf(work->fields, leaf->leaf, leaf->subleaf, &fields);
+	evc_dump_reader_leaf(&work->from_fields, leaf->leaf, leaf->subleaf, &fields);
 	own = fields;
 	if (work->fields != &work->host->cpus[0])
-		evc_dump_leaf(&work->host->cpus[0], leaf->leaf, leaf->subleaf, &own);
+		evc_dump_reader_leaf(&work->from_host, leaf->leaf, leaf->subleaf, &own);
 	for (int reg = 0; reg < 4; reg++) {
 		const struct evc_leaf *from =
 			fields.known[reg] != UINT32_MAX || !fields.value[reg] ? &own : &fields;
@@ -108,18 +108,31 @@ static void put_bit(const struct evc_offer_work *work, unsigned id, uint64_t *va
 		*known &= ~mask;
 }
 
-/* The features of one register of CPUID, from id on, over what passes of it; returns the id after them. */
-static unsigned put_register(const struct evc_offer_work *work, unsigned id, struct evc_leaf *leaf)
+/* Is there nothing to pass, and none of the features to show? */
+static bool is_empty(const struct evc_offer_work *work, const struct evc_register *place,
+                     const struct evc_leaf *leaf)
 {
-	const struct evc_bit *first = &evc_features[id].bit;
-	uint32_t base = leaf->value[first->reg], base_known = leaf->known[first->reg];
+	if (leaf->value[place->reg] || leaf->known[place->reg] != UINT32_MAX)
+		return false;
+	for (unsigned id = place->first; id < (unsigned)place->first + place->n; id++)
+		if (work->answer.may[id] != EVC_MAY_NO)
+			return false;
+	return true;
+}
+
+/* The features of one register of CPUID over what passes of it. */
+static void put_register(const struct evc_offer_work *work, const struct evc_register *place,
+                         struct evc_leaf *leaf)
+{
+	uint32_t base = leaf->value[place->reg], base_known = leaf->known[place->reg];
+	unsigned id = place->first, end = id + place->n;
 	uint64_t value, known;
-	unsigned end = id;
 	bool levelled = false;
 
-	while (end < EVC_N_FEATURES && evc_features[end].bit.leaf == first->leaf &&
-	       evc_features[end].bit.subleaf == first->subleaf && evc_features[end].bit.reg == first->reg)
-		levelled |= is_levelled(&evc_features[end++]);
+	if (is_empty(work, place, leaf))
+		return;
+	for (unsigned i = id; i < end; i++)
+		levelled |= is_levelled(&evc_features[i]);
 	for (unsigned i = id; i < end; i++)
 		if (evc_features[i].slot != EVC_NO_SLOT && evc_features[i].vendors & work->raw->vendor)
 			put_limited(work, &evc_features[i], &base, &base_known);
@@ -132,9 +145,8 @@ static unsigned put_register(const struct evc_offer_work *work, unsigned id, str
 			    (own || evc_features[i].rule != EVC_RULE_CALC) &&
 			    is_answered(&evc_features[i], levelled))
 				put_bit(work, i, &value, &known);
-	leaf->value[first->reg] = (uint32_t)(value & known);
-	leaf->known[first->reg] = (uint32_t)known;
-	return end;
+	leaf->value[place->reg] = (uint32_t)(value & known);
+	leaf->known[place->reg] = (uint32_t)known;
 }
 
 static bool above(const struct evc_offer_work *work, uint32_t leaf)
@@ -157,16 +169,16 @@ static void put_highest(struct evc_offer_work *work, struct evc_leaf *leaf)
 
 static void put_leaves(struct evc_offer_work *work)
 {
-	unsigned id = 0;
+	size_t i = 0;
 
-	while (id < EVC_N_FEATURES && evc_features[id].bit.reg != EVC_MSR) {
-		struct evc_leaf leaf = { .leaf = evc_features[id].bit.leaf,
-			                 .subleaf = evc_features[id].bit.subleaf };
+	while (i < evc_n_registers && evc_registers[i].reg != EVC_MSR) {
+		struct evc_leaf leaf = { .leaf = evc_registers[i].leaf, .subleaf = evc_registers[i].subleaf };
 
 		put_base(work, &leaf);
-		while (id < EVC_N_FEATURES && evc_features[id].bit.reg != EVC_MSR &&
-		       evc_features[id].bit.leaf == leaf.leaf && evc_features[id].bit.subleaf == leaf.subleaf)
-			id = put_register(work, id, &leaf);
+		for (; i < evc_n_registers && evc_registers[i].reg != EVC_MSR &&
+		       evc_registers[i].leaf == leaf.leaf && evc_registers[i].subleaf == leaf.subleaf;
+		     i++)
+			put_register(work, &evc_registers[i], &leaf);
 		put_highest(work, &leaf);
 		if (!above(work, leaf.leaf) && leaf.leaf != LEAF_KVM)
 			evc_dump_set_bits(&work->builder, &leaf);
@@ -232,6 +244,8 @@ static void put_msrs(struct evc_offer_work *work)
 int evc_offer_write(struct evc_offer_work *work, struct evc_arena *arena, struct evc_dump *ret_dump,
                     struct evc_error *err)
 {
+	work->from_fields = (struct evc_dump_reader){ .dump = work->fields };
+	work->from_host = (struct evc_dump_reader){ .dump = &work->host->cpus[0] };
 	find_components(work);
 	evc_dump_begin(&work->builder, arena);
 	put_leaves(work);
