@@ -165,9 +165,6 @@ static void decode_signature(const struct evc_dump *dump, struct evc_cpu *cpu)
 /* One register whose bits are all known, as nearly all are: no branch but for fields. */
 static void decode_known(struct evc_cpu *cpu, const struct evc_register *place, uint64_t value)
 {
-	evc_set_add_range(&cpu->known, place->first, place->n);
-	if (!value)
-		return;
 	for (unsigned id = place->first, end = id + place->n; id < end; id++) {
 		uint64_t bits = value & evc_feature_masks[id];
 
@@ -181,11 +178,14 @@ static void decode_known(struct evc_cpu *cpu, const struct evc_register *place, 
 static void decode_partly(struct evc_cpu *cpu, const struct evc_register *place, uint64_t value,
                           uint64_t known)
 {
-	for (unsigned id = place->first, end = id + place->n; id < end; id++) {
+	evc_set_drop_range(&cpu->known, place->first, place->n);
+	for (unsigned id = place->first, end = id + place->n; id < end && known; id++) {
 		struct evc_register one = { .first = (uint16_t)id, .n = 1 };
 
-		if (!(~known & evc_feature_masks[id]))
-			decode_known(cpu, &one, value);
+		if (~known & evc_feature_masks[id])
+			continue;
+		evc_set_add(&cpu->known, (enum evc_feature_id)id);
+		decode_known(cpu, &one, value);
 	}
 }
 
@@ -211,6 +211,8 @@ static void decode_features(const struct evc_dump *dump, struct evc_cpu *cpu)
 	struct evc_dump_reader reader = { .dump = dump };
 	struct evc_leaf leaf = { .leaf = UINT32_MAX };
 
+	/* Nearly all is known: what is not is taken out. */
+	memset(&cpu->known, 0xff, sizeof(cpu->known));
 	for (size_t i = 0; i < evc_n_registers; i++) {
 		const struct evc_register *place = &evc_registers[i];
 		uint64_t value, known, all = UINT32_MAX;
@@ -224,10 +226,10 @@ static void decode_features(const struct evc_dump *dump, struct evc_cpu *cpu)
 			value = leaf.value[place->reg];
 			known = leaf.known[place->reg];
 		}
-		if (known == all)
-			decode_known(cpu, place, value);
-		else if (known)
+		if (known != all)
 			decode_partly(cpu, place, value, known);
+		else if (value)
+			decode_known(cpu, place, value);
 	}
 	drop_foreign(cpu);
 }

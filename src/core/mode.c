@@ -171,11 +171,15 @@ enum evc_verdict evc_mode_satisfied(const struct evc_mode *mode, unsigned versio
                                     struct evc_set *ret_lacks, struct evc_set *ret_unsure)
 {
 	const struct evc_set *wants = &evc_mode_version(mode, version)->features;
-	struct evc_set known = evc_set_and(wants, &cpu->known);
-	struct evc_set unsure = evc_set_minus(wants, &cpu->known);
-	struct evc_set lacks = evc_set_minus(&known, &cpu->has);
 	enum evc_verdict verdict = vendor_verdict(mode, cpu);
+	struct evc_set known, unsure, lacks;
 
+	/* Who does not ask what is missing has the answer when nothing can be. */
+	if (!ret_lacks && !ret_unsure && (verdict == EVC_NO || evc_set_within(wants, &cpu->has)))
+		return verdict;
+	known = evc_set_and(wants, &cpu->known);
+	unsure = evc_set_minus(wants, &cpu->known);
+	lacks = evc_set_minus(&known, &cpu->has);
 	if (!evc_set_is_empty(&unsure))
 		verdict = evc_verdict_worse(verdict, EVC_UNKNOWN);
 	if (!evc_set_is_empty(&lacks))

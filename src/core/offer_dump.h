@@ -14,7 +14,7 @@ struct evc_offer_work {
 	struct evc_kvm_answer answer;
 	const struct evc_dump *fields; /* the dump whose fields pass */
 	struct evc_dump_reader from_fields, from_host;
-	uint32_t components;           /* XSAVE components that may be offered */
+	uint32_t components; /* XSAVE components that may be offered */
 	struct evc_dump_builder builder;
 	bool assumed_kernel, assumed_qemu; /* nobody said: the newest known */
 };

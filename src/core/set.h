@@ -91,13 +91,13 @@ static inline int evc_set_count(const struct evc_set *set)
 	return n;
 }
 
-/* The n features from first on. */
-static inline void evc_set_add_range(struct evc_set *set, unsigned first, unsigned n)
+/* Without the n features from first on. */
+static inline void evc_set_drop_range(struct evc_set *set, unsigned first, unsigned n)
 {
 	while (n) {
 		unsigned at = first % 64, here = n < 64 - at ? n : 64 - at;
 
-		set->word[first / 64] |= UINT64_MAX >> (64 - here) << at;
+		set->word[first / 64] &= ~(UINT64_MAX >> (64 - here) << at);
 		first += here;
 		n -= here;
 	}

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER = 512 * 1024, FIRST_TABLE = 1024 };
+enum { BUFFER = 128 * 1024, FIRST_TABLE = 1024 };
 
 enum form { JSON_LINES, CPUID_HOSTS, OTHER };
 
@@ -184,33 +184,30 @@ static uint64_t load(const char *at)
 	return value;
 }
 
-/* Four lanes, so that the processor multiplies four words at a time. */
+/* Both halves of the product of two words: each bit of either reaches most bits of it. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Two lanes, so that the processor multiplies two pairs of words at a time. */
 static uint64_t hash_bytes(struct evc_span text, uint64_t seed)
 {
-	const uint64_t k = UINT64_C(0x9e3779b97f4a7c15);
-	uint64_t a = seed, b = ~seed, c = seed ^ k, d = text.length, word = 0;
+	const uint64_t k = UINT64_C(0x9e3779b97f4a7c15), l = UINT64_C(0xd6e8feb86659fd93);
+	uint64_t a = seed ^ k, b = text.length ^ l, word = 0;
 	const char *at = text.text;
 	size_t n = text.length;
 
 	for (; n >= 32; n -= 32, at += 32) {
-		a = (a ^ load(at)) * k;
-		b = (b ^ load(at + 8)) * k;
-		c = (c ^ load(at + 16)) * k;
-		d = (d ^ load(at + 24)) * k;
-		/* what only high bits say must reach the low ones */
-		a ^= a >> 32;
-		b ^= b >> 32;
-		c ^= c >> 32;
-		d ^= d >> 32;
+		a = fold(load(at) ^ k, load(at + 8) ^ a);
+		b = fold(load(at + 16) ^ l, load(at + 24) ^ b);
 	}
 	for (; n >= 8; n -= 8, at += 8)
-		a = ((a ^ load(at)) * k) ^ (a >> 29);
+		a = fold(load(at) ^ k, a);
 	memcpy(&word, at, n);
-	a = (a ^ word) * k;
-	a = (a ^ a >> 31 ^ b) * k;
-	a = (a ^ a >> 30 ^ c) * k;
-	a = (a ^ a >> 29 ^ d) * k;
-	return a ^ a >> 32;
+	return fold(a ^ word, b ^ k);
 }
 
 static struct text piece_text(const struct piece *piece)
