@@ -17,6 +17,18 @@ struct evc_linux_tri {
 	uint8_t truth;    /* enum evc_truth */
 };
 
+/* Registers that Linux tries to read. */
+enum {
+	EVC_LINUX_MSR_FEAT_CTL = 0x3a,
+	EVC_LINUX_MSR_PPIN_CTL = 0x4e,
+	EVC_LINUX_MSR_MICROCODE = 0x8b,
+	EVC_LINUX_MSR_MISC_FEATURES = 0x140,
+};
+#define EVC_LINUX_MSR_LS_CFG UINT32_C(0xc0011020)
+#define EVC_LINUX_MSR_AMD_PPIN_CTL UINT32_C(0xc00102f0)
+#define EVC_LINUX_MSR_OSVW_LENGTH UINT32_C(0xc0010140)
+#define EVC_LINUX_MSR_OSVW_STATUS UINT32_C(0xc0010141)
+
 /* Places that survive each new reading of CPUID: surely, perhaps. */
 struct evc_linux_forced {
 	uint32_t sure[EVC_LINUX_WORDS], unsure[EVC_LINUX_WORDS];
@@ -40,6 +52,8 @@ struct evc_linux_work {
 	uint32_t unaffected, affected; /* what the rows that match say */
 	const struct evc_linux_row *unaffected_row, *affected_row;
 	uint32_t platform_depends;
+	bool clock_replaced;       /* a hypervisor's clock: CPUID is not asked for the frequency */
+	struct evc_linux_tri gate; /* what all rules depend on, where the kernel would have returned */
 };
 
 /* What reading an MSR gives. */
@@ -47,14 +61,6 @@ struct evc_linux_answer {
 	enum evc_truth readable;
 	uint64_t value, known; /* zero where it is refused */
 	uint32_t depends;
-};
-
-/* CPUs of a vendor in a range of families and models; _last 0: the first alone. */
-struct evc_linux_cpus {
-	enum evc_linux_vendor vendor; /* EVC_LINUX_VENDOR_ANY: all */
-	unsigned family, family_last;
-	unsigned model, model_last;
-	const char *text;
 };
 
 /* --- conditions (linux_rules.c) ------------------------------------------------------------------- */
@@ -96,7 +102,11 @@ uint32_t evc_linux_register(struct evc_linux_work *work, uint32_t leaf, uint32_t
 /* Does the row of the tree's lists that matches this CPU say that. */
 struct evc_linux_tri evc_linux_listed(struct evc_linux_work *work, enum evc_linux_list list);
 
-struct evc_linux_tri evc_linux_cpu(struct evc_linux_work *work, const struct evc_linux_cpus *cpus);
+struct evc_linux_tri evc_linux_cpu(struct evc_linux_work *work, struct evc_linux_cpus cpus);
+struct evc_linux_tri evc_linux_models(struct evc_linux_work *work, enum evc_linux_vendor vendor,
+                                      unsigned family, unsigned first, unsigned last);
+struct evc_linux_tri evc_linux_families(struct evc_linux_work *work, enum evc_linux_vendor vendor,
+                                        unsigned first, unsigned last);
 struct evc_linux_tri evc_linux_vendor_is(struct evc_linux_work *work, enum evc_linux_vendor vendor);
 struct evc_linux_tri evc_linux_platform_is(struct evc_linux_work *work, enum evc_linux_platform platform);
 struct evc_linux_tri evc_linux_switched(struct evc_linux_work *work, enum evc_linux_switch id,
@@ -105,6 +115,19 @@ struct evc_linux_tri evc_linux_switched(struct evc_linux_work *work, enum evc_li
 /* A boot option, as a whole word: "nopcid", "pti=off".  usual: depends on the command line when none was
  * given. */
 struct evc_linux_tri evc_linux_option(struct evc_linux_work *work, const char *word, bool usual);
+
+/* --- facts that several rules need (linux_facts.c) ------------------------------------------------ */
+
+/* The revision of the microcode, as the kernel keeps it. */
+uint32_t evc_linux_microcode(struct evc_linux_work *work, bool *ret_known, uint32_t *ret_depends);
+struct evc_linux_tri evc_linux_older_microcode(struct evc_linux_work *work, uint32_t revision);
+
+/* A leaf of extended topology that this kernel accepts. */
+struct evc_linux_tri evc_linux_has_topology(struct evc_linux_work *work);
+
+/* AMD's register of errata: does it know of one, and does this CPU have it. */
+struct evc_linux_tri evc_linux_osvw_knows(struct evc_linux_work *work, unsigned id);
+struct evc_linux_tri evc_linux_osvw_says(struct evc_linux_work *work, unsigned id);
 
 /* --- MSRs (linux_msr.c) --------------------------------------------------------------------------- */
 
@@ -140,6 +163,32 @@ enum evc_truth evc_linux_combine(enum evc_linux_reason reason, enum evc_truth a,
 
 /* --- the kernel's events ----------------------------------------------------------------------------- */
 
+void evc_linux_intel_early(struct evc_linux_work *work);
+void evc_linux_intel_late(struct evc_linux_work *work);
+void evc_linux_amd_early(struct evc_linux_work *work);
+void evc_linux_amd_bsp(struct evc_linux_work *work);
+void evc_linux_amd_late(struct evc_linux_work *work);
+void evc_linux_hygon_early(struct evc_linux_work *work);
+void evc_linux_hygon_bsp(struct evc_linux_work *work);
+void evc_linux_hygon_late(struct evc_linux_work *work);
+void evc_linux_centaur_early(struct evc_linux_work *work);
+void evc_linux_centaur_late(struct evc_linux_work *work);
+void evc_linux_zhaoxin_early(struct evc_linux_work *work);
+void evc_linux_zhaoxin_late(struct evc_linux_work *work);
+void evc_linux_arch_perfmon(struct evc_linux_work *work, const char *where);
+void evc_linux_feat_ctl(struct evc_linux_work *work);
+void evc_linux_copy_centaur_word(struct evc_linux_work *work, const char *where);
+void evc_linux_dcm(struct evc_linux_work *work);
+void evc_linux_bugs(struct evc_linux_work *work);
+void evc_linux_find_platform(struct evc_linux_work *work);
+void evc_linux_platform(struct evc_linux_work *work);
+void evc_linux_tsc(struct evc_linux_work *work);
+struct evc_linux_tri evc_linux_no_pti(struct evc_linux_work *work);
+void evc_linux_options(struct evc_linux_work *work);
+void evc_linux_control_registers(struct evc_linux_work *work);
+void evc_linux_ppin(struct evc_linux_work *work);
+void evc_linux_split_lock(struct evc_linux_work *work);
+void evc_linux_mitigations(struct evc_linux_work *work);
 void evc_linux_lines(struct evc_linux_work *work);
 
 #endif

@@ -59,6 +59,96 @@ static void detect(struct evc_linux_work *work)
 	work->xlevel_known = known[0] == UINT32_MAX;
 }
 
+/* Which rules are asked: the vendor's, or those of both large ones where it is not known. */
+static void early_vendor(struct evc_linux_work *work)
+{
+	switch (work->vendor) {
+	case EVC_LINUX_VENDOR_INTEL:
+		evc_linux_intel_early(work);
+		break;
+	case EVC_LINUX_VENDOR_AMD:
+		evc_linux_amd_early(work);
+		break;
+	case EVC_LINUX_VENDOR_HYGON:
+		evc_linux_hygon_early(work);
+		break;
+	case EVC_LINUX_VENDOR_CENTAUR:
+		evc_linux_centaur_early(work);
+		break;
+	case EVC_LINUX_VENDOR_ZHAOXIN:
+		evc_linux_zhaoxin_early(work);
+		break;
+	case EVC_LINUX_VENDOR_TRANSMETA:
+	case EVC_LINUX_VENDOR_NSC:
+	case EVC_LINUX_VENDOR_VORTEX:
+	case EVC_LINUX_VENDOR_ANY:
+	case EVC_LINUX_N_VENDORS:
+		break;
+	}
+}
+
+static void boot_vendor(struct evc_linux_work *work)
+{
+	if (work->vendor == EVC_LINUX_VENDOR_AMD)
+		evc_linux_amd_bsp(work);
+	else if (work->vendor == EVC_LINUX_VENDOR_HYGON)
+		evc_linux_hygon_bsp(work);
+}
+
+static void late_vendor(struct evc_linux_work *work)
+{
+	switch (work->vendor) {
+	case EVC_LINUX_VENDOR_INTEL:
+		evc_linux_intel_late(work);
+		break;
+	case EVC_LINUX_VENDOR_AMD:
+		evc_linux_amd_late(work);
+		break;
+	case EVC_LINUX_VENDOR_HYGON:
+		evc_linux_hygon_late(work);
+		break;
+	case EVC_LINUX_VENDOR_CENTAUR:
+		evc_linux_centaur_late(work);
+		break;
+	case EVC_LINUX_VENDOR_ZHAOXIN:
+		evc_linux_zhaoxin_late(work);
+		break;
+	case EVC_LINUX_VENDOR_TRANSMETA:
+	case EVC_LINUX_VENDOR_NSC:
+	case EVC_LINUX_VENDOR_VORTEX:
+	case EVC_LINUX_VENDOR_ANY:
+	case EVC_LINUX_N_VENDORS:
+		break;
+	}
+}
+
+/* early_identify_cpu: the boot CPU for the first time, and the bugs of all. */
+static void early_identify(struct evc_linux_work *work)
+{
+	evc_linux_get_cpu_cap(work);
+	evc_linux_find_platform(work);
+	evc_linux_force(work, EVC_LINUX_F_CPUID, evc_linux_yes(), "common.c:early_identify_cpu");
+	evc_linux_options(work);
+	early_vendor(work);
+	evc_linux_filter(work);
+	boot_vendor(work);
+	evc_linux_bugs(work);
+	evc_linux_split_lock(work);
+	evc_linux_force(work, EVC_LINUX_F_NOPL, evc_linux_yes(), "common.c:detect_nopl");
+}
+
+/* identify_cpu: zeroed, and read again. */
+static void identify(struct evc_linux_work *work)
+{
+	evc_linux_zero(work);
+	evc_linux_get_cpu_cap(work);
+	late_vendor(work);
+	evc_linux_filter(work);
+	evc_linux_control_registers(work);
+	evc_linux_apply_forced(work);
+	evc_linux_ppin(work);
+}
+
 void evc_linux_predict(const struct evc_linux_question *question, struct evc_linux_view *ret_view)
 {
 	static const struct evc_linux_env nothing = { 0 };
@@ -67,14 +157,20 @@ void evc_linux_predict(const struct evc_linux_question *question, struct evc_lin
 		                       .env = question->env ? question->env : &nothing,
 		                       .view = ret_view,
 		                       .trace = question->trace,
-		                       .reader = { .dump = question->dump } };
+		                       .reader = { .dump = question->dump },
+		                       .gate = evc_linux_yes() };
 
 	memset(ret_view, 0, sizeof(*ret_view));
 	ret_view->tree = question->tree;
 	detect(&work);
 	evc_linux_read_words(&work);
-	evc_linux_get_cpu_cap(&work);
-	evc_linux_filter(&work);
+	if (!work.vendor_known)
+		work.vendor = EVC_LINUX_VENDOR_INTEL;
+	early_identify(&work);
+	evc_linux_platform(&work);
+	evc_linux_tsc(&work);
+	identify(&work);
+	evc_linux_mitigations(&work);
 	evc_linux_lines(&work);
 }
 

@@ -304,6 +304,14 @@ struct evc_linux_truth evc_linux_view_vmx(const struct evc_linux_view *view, uns
 
 /* --- why ---------------------------------------------------------------------------------------- */
 
+/* CPUs of a vendor in a range of families and models, and of steppings. */
+struct evc_linux_cpus {
+	enum evc_linux_vendor vendor; /* EVC_LINUX_VENDOR_ANY: all */
+	uint8_t family, family_last;  /* 0xff: no end */
+	uint8_t model, model_last;
+	uint8_t stepping, stepping_last;
+};
+
 /* What a condition rests on. */
 enum evc_linux_reason {
 	EVC_LINUX_NO_REASON,       /* always */
@@ -315,7 +323,8 @@ enum evc_linux_reason {
 	EVC_LINUX_REASON_PLATFORM, /* id: enum evc_linux_platform */
 	EVC_LINUX_REASON_OPTION,   /* text: boot option or configuration */
 	EVC_LINUX_REASON_SWITCH,   /* id: enum evc_linux_switch: number is the tree's */
-	EVC_LINUX_REASON_CPU,      /* text: "Intel, family 6, model 0x55 to 0x5f" */
+	EVC_LINUX_REASON_CPU,      /* cpus */
+	EVC_LINUX_REASON_NUMBER,   /* text: what, number: its value, limit: what it was compared with */
 	EVC_LINUX_REASON_TEXT,     /* text: anything else */
 	EVC_LINUX_REASON_NOT,      /* a */
 	EVC_LINUX_REASON_AND,      /* a, b */
@@ -328,9 +337,10 @@ struct evc_linux_node {
 	uint16_t a, b; /* nodes before this one */
 	uint16_t id;
 	struct evc_bit bit;
-	uint64_t number;
+	uint64_t number, limit;
 	const char *text;
 	const struct evc_linux_row *row;
+	struct evc_linux_cpus cpus;
 	uint32_t depends;
 };
 

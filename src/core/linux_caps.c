@@ -47,6 +47,14 @@ static void clear_place(struct evc_linux_work *work, uint16_t place, struct evc_
 	put(work, place, evc_linux_joined(EVC_LINUX_REASON_AND, evc_linux_at(work, place), when));
 }
 
+/* Rules below a return of the kernel's hold only where it did not return. */
+static struct evc_linux_tri gated(struct evc_linux_work *work, struct evc_linux_tri when)
+{
+	if (work->gate.truth == EVC_PRESENT && !work->gate.depends)
+		return when;
+	return evc_linux_and(work, work->gate, when);
+}
+
 /* Nothing can come of it: no such flag, or a condition that surely does not hold. */
 static bool idle(const struct evc_linux_work *work, enum evc_linux_flag flag, struct evc_linux_tri when)
 {
@@ -67,6 +75,7 @@ static void mark(struct evc_linux_forced *forced, uint16_t place, struct evc_lin
 void evc_linux_set(struct evc_linux_work *work, enum evc_linux_flag flag, struct evc_linux_tri when,
                    const char *where)
 {
+	when = gated(work, when);
 	if (idle(work, flag, when))
 		return;
 	set_place(work, work->tree->places[flag], when);
@@ -78,6 +87,7 @@ void evc_linux_force(struct evc_linux_work *work, enum evc_linux_flag flag, stru
 {
 	uint16_t place;
 
+	when = gated(work, when);
 	if (idle(work, flag, when))
 		return;
 	place = work->tree->places[flag];
@@ -131,6 +141,7 @@ static void clear_all(struct evc_linux_work *work, enum evc_linux_flag flag, str
 void evc_linux_clear(struct evc_linux_work *work, enum evc_linux_flag flag, struct evc_linux_tri when,
                      const char *where)
 {
+	when = gated(work, when);
 	if (!idle(work, flag, when))
 		clear_all(work, flag, when, false, where);
 }
@@ -138,6 +149,7 @@ void evc_linux_clear(struct evc_linux_work *work, enum evc_linux_flag flag, stru
 void evc_linux_forbid(struct evc_linux_work *work, enum evc_linux_flag flag, struct evc_linux_tri when,
                       const char *where)
 {
+	when = gated(work, when);
 	if (!idle(work, flag, when))
 		clear_all(work, flag, when, true, where);
 }
@@ -186,8 +198,11 @@ void evc_linux_read_words(struct evc_linux_work *work)
 {
 	uint16_t ospke = work->tree->places[EVC_LINUX_F_OSPKE];
 
+	/* Other vendors' own ranges are copied by their rules alone. */
 	for (size_t i = 0; i < work->tree->n_words; i++)
-		copy_word(work, &work->tree->words[i]);
+		if (work->tree->words[i].from.leaf >> 16 == 0 ||
+		    work->tree->words[i].from.leaf >> 16 == 0x8000)
+			copy_word(work, &work->tree->words[i]);
 	/* It is the kernel that switches it on: before it boots, it is off. */
 	work->raw[ospke / 32] &= ~(UINT32_C(1) << ospke % 32);
 	work->raw_unsure[ospke / 32] &= ~(UINT32_C(1) << ospke % 32);
@@ -206,7 +221,8 @@ static void trace_words(struct evc_linux_work *work)
 		for (size_t i = 0; i < tree->n_words; i++) {
 			struct evc_bit bit = tree->words[i].from;
 
-			if (tree->words[i].word != place / 32)
+			if (tree->words[i].word != place / 32 ||
+			    (bit.leaf >> 16 != 0 && bit.leaf >> 16 != 0x8000))
 				continue;
 			bit.lo = bit.hi = place % 32;
 			step(work, EVC_LINUX_TARGET_FLAG, (uint16_t)flag, EVC_LINUX_BECOMES,
@@ -306,6 +322,7 @@ void evc_linux_set_bug(struct evc_linux_work *work, enum evc_linux_bug bug, stru
 
 	if (work->tree->bug_numbers[bug] == EVC_LINUX_NO_BUG)
 		return;
+	when = gated(work, when);
 	result = evc_linux_joined(EVC_LINUX_REASON_OR, before, when);
 	view->bugs &= ~(UINT64_C(1) << bug);
 	view->bugs_unsure &= ~(UINT64_C(1) << bug);
@@ -315,4 +332,26 @@ void evc_linux_set_bug(struct evc_linux_work *work, enum evc_linux_bug bug, stru
 		view->bugs_unsure |= UINT64_C(1) << bug;
 	view->bugs_depend[bug] = result.depends;
 	step(work, EVC_LINUX_TARGET_BUG, (uint16_t)bug, EVC_LINUX_SET, when, where);
+}
+
+/* Word 5: leaf 0xc0000001, and units that were switched off are switched on. */
+void evc_linux_copy_centaur_word(struct evc_linux_work *work, const char *where)
+{
+	static const enum evc_linux_flag units[][2] = {
+		{ EVC_LINUX_F_XCRYPT, EVC_LINUX_F_XCRYPT_EN },
+		{ EVC_LINUX_F_XSTORE, EVC_LINUX_F_XSTORE_EN },
+	};
+	const struct evc_linux_tree *tree = work->tree;
+
+	for (unsigned flag = 0; flag < EVC_LINUX_N_FLAGS; flag++) {
+		struct evc_bit bit = { .leaf = 0xc0000001, .reg = EVC_EDX };
+		uint16_t place = tree->places[flag];
+
+		if (place == EVC_LINUX_NOWHERE || place / 32 != 5)
+			continue;
+		bit.lo = bit.hi = place % 32;
+		evc_linux_set(work, (enum evc_linux_flag)flag, evc_linux_bit(work, bit), where);
+	}
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		evc_linux_set(work, units[i][1], evc_linux_has(work, units[i][0]), where);
 }

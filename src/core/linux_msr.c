@@ -47,6 +47,13 @@ static const struct answer answers[] = {
 	{ .platform = EVC_LINUX_HYPERV, .index = 0x3a, .value = 0x5 },
 	{ .platform = EVC_LINUX_XEN, .index = 0x3a, .value = 0x5 },
 	{ .platform = EVC_LINUX_BARE, .index = 0x3a, .value = 0x5, .unknown = ~UINT64_C(0x5) },
+	/* The processor's own number is not for guests. */
+	{ .platform = EVC_LINUX_VMWARE, .index = 0x4e, .faults = true },
+	{ .platform = EVC_LINUX_HYPERV, .index = 0x4e, .faults = true },
+	{ .platform = EVC_LINUX_XEN, .index = 0x4e, .faults = true },
+	{ .platform = EVC_LINUX_VMWARE, .index = 0xc00102f0, .faults = true },
+	{ .platform = EVC_LINUX_HYPERV, .index = 0xc00102f0, .faults = true },
+	{ .platform = EVC_LINUX_XEN, .index = 0xc00102f0, .faults = true },
 	/* SVM can be used, memory is not encrypted. */
 	{ .platform = EVC_LINUX_KVM, .index = 0xc0010114 },
 	{ .platform = EVC_LINUX_VMWARE, .index = 0xc0010114 },

@@ -210,33 +210,49 @@ struct evc_linux_tri evc_linux_listed(struct evc_linux_work *work, enum evc_linu
 		&(struct evc_linux_node){ .reason = EVC_LINUX_REASON_ROW, .id = (uint16_t)list, .row = row });
 }
 
-struct evc_linux_tri evc_linux_cpu(struct evc_linux_work *work, const struct evc_linux_cpus *cpus)
+static bool within(unsigned value, unsigned first, unsigned last)
 {
-	bool vendor = cpus->vendor == EVC_LINUX_VENDOR_ANY || cpus->vendor == work->vendor;
-	bool family = work->family >= cpus->family &&
-	              work->family <= (cpus->family_last ? cpus->family_last : cpus->family);
-	bool model = work->model >= cpus->model &&
-	             work->model <= (cpus->model_last ? cpus->model_last : cpus->model);
-	struct evc_linux_tri tri = evc_linux_if(vendor && family && model);
+	return value >= first && (last == UINT8_MAX || value <= last);
+}
+
+struct evc_linux_tri evc_linux_cpu(struct evc_linux_work *work, struct evc_linux_cpus cpus)
+{
+	bool vendor = cpus.vendor == EVC_LINUX_VENDOR_ANY || cpus.vendor == work->vendor;
+	bool is = vendor && within(work->family, cpus.family, cpus.family_last) &&
+	          within(work->model, cpus.model, cpus.model_last) &&
+	          within(work->stepping, cpus.stepping, cpus.stepping_last);
+	struct evc_linux_tri tri = evc_linux_if(is);
 
 	if (!work->vendor_known || (vendor && !work->signature_known))
 		tri = evc_linux_unknown(0);
 	return evc_linux_leaf(work, tri,
-	                      &(struct evc_linux_node){ .reason = EVC_LINUX_REASON_CPU, .text = cpus->text });
+	                      &(struct evc_linux_node){ .reason = EVC_LINUX_REASON_CPU, .cpus = cpus });
+}
+
+struct evc_linux_tri evc_linux_models(struct evc_linux_work *work, enum evc_linux_vendor vendor,
+                                      unsigned family, unsigned first, unsigned last)
+{
+	return evc_linux_cpu(work, (struct evc_linux_cpus){ .vendor = vendor,
+	                                                    .family = (uint8_t)family,
+	                                                    .family_last = (uint8_t)family,
+	                                                    .model = (uint8_t)first,
+	                                                    .model_last = (uint8_t)last,
+	                                                    .stepping_last = UINT8_MAX });
+}
+
+struct evc_linux_tri evc_linux_families(struct evc_linux_work *work, enum evc_linux_vendor vendor,
+                                        unsigned first, unsigned last)
+{
+	return evc_linux_cpu(work, (struct evc_linux_cpus){ .vendor = vendor,
+	                                                    .family = (uint8_t)first,
+	                                                    .family_last = (uint8_t)last,
+	                                                    .model_last = UINT8_MAX,
+	                                                    .stepping_last = UINT8_MAX });
 }
 
 struct evc_linux_tri evc_linux_vendor_is(struct evc_linux_work *work, enum evc_linux_vendor vendor)
 {
-	static const char *const texts[EVC_LINUX_N_VENDORS] = {
-		[EVC_LINUX_VENDOR_INTEL] = "Intel",     [EVC_LINUX_VENDOR_AMD] = "AMD",
-		[EVC_LINUX_VENDOR_HYGON] = "Hygon",     [EVC_LINUX_VENDOR_CENTAUR] = "Centaur",
-		[EVC_LINUX_VENDOR_ZHAOXIN] = "Zhaoxin",
-	};
-	struct evc_linux_tri tri =
-		work->vendor_known ? evc_linux_if(work->vendor == vendor) : evc_linux_unknown(0);
-
-	return evc_linux_leaf(
-		work, tri, &(struct evc_linux_node){ .reason = EVC_LINUX_REASON_CPU, .text = texts[vendor] });
+	return evc_linux_families(work, vendor, 0, UINT8_MAX);
 }
 
 struct evc_linux_tri evc_linux_platform_is(struct evc_linux_work *work, enum evc_linux_platform platform)

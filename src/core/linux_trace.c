@@ -94,6 +94,7 @@ static enum evc_truth node_truth(const struct evc_linux_trace *trace, uint16_t a
 	case EVC_LINUX_REASON_OPTION:
 	case EVC_LINUX_REASON_SWITCH:
 	case EVC_LINUX_REASON_CPU:
+	case EVC_LINUX_REASON_NUMBER:
 	case EVC_LINUX_REASON_TEXT:
 		break;
 	}
