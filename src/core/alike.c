@@ -30,6 +30,17 @@ uint32_t evc_leaf_own_bits(uint32_t leaf, enum evc_reg reg)
 	return 0;
 }
 
+/*
+ * The first leaf of a range that is not there.  Intel's CPUs answer it with their highest basic leaf,
+ * which may be the one with the APIC id; nobody believes what it says.
+ */
+static bool has_no_range(const struct evc_leaf *leaf)
+{
+	enum { FIRST_RANGE = 0x20000000 };
+
+	return leaf->leaf >= FIRST_RANGE && !(leaf->leaf & 0xff) && leaf->value[EVC_EAX] < leaf->leaf;
+}
+
 static bool leaves_alike(const struct evc_leaf *a, const struct evc_leaf *b)
 {
 	if (a->leaf != b->leaf || a->subleaf != b->subleaf)
@@ -39,7 +50,8 @@ static bool leaves_alike(const struct evc_leaf *a, const struct evc_leaf *b)
 
 		if (a->known[reg] != b->known[reg])
 			return false;
-		if (differ && differ & ~evc_leaf_own_bits(a->leaf, (enum evc_reg)reg))
+		if (differ && differ & ~evc_leaf_own_bits(a->leaf, (enum evc_reg)reg) &&
+		    !(has_no_range(a) && has_no_range(b)))
 			return false;
 	}
 	return true;
@@ -73,7 +85,7 @@ uint64_t evc_dump_kind_hash(const struct evc_dump *dump)
 		const struct evc_leaf *leaf = &dump->leaves[i];
 
 		hash = mix(hash, (uint64_t)leaf->leaf << 32 | leaf->subleaf);
-		for (int reg = 0; reg < 4; reg++)
+		for (int reg = 0; reg < 4 && !has_no_range(leaf); reg++)
 			hash = mix(hash,
 			           leaf->value[reg] & ~evc_leaf_own_bits(leaf->leaf, (enum evc_reg)reg));
 	}

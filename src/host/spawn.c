@@ -130,11 +130,15 @@ static bool listen_to(struct child *child)
 /* Wait until the deadline, then kill; false when it had to be. */
 static bool reap(pid_t pid, int64_t deadline, int *ret_status)
 {
-	const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
+	enum { FIRST_NS = 20 * 1000, LAST_NS = 2 * 1000 * 1000 };
+	struct timespec pause = { .tv_nsec = FIRST_NS };
 	pid_t done;
 
-	while ((done = waitpid(pid, ret_status, WNOHANG)) == 0 && now_ms() < deadline)
+	while ((done = waitpid(pid, ret_status, WNOHANG)) == 0 && now_ms() < deadline) {
 		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < LAST_NS)
+			pause.tv_nsec *= 2;
+	}
 	if (done == pid)
 		return true;
 	kill(pid, SIGKILL);

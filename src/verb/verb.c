@@ -21,6 +21,7 @@ const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_convert,
 	&evc_verb_export,
 	&evc_verb_guest,
+	&evc_verb_observe,
 };
 /* clang-format on */
 

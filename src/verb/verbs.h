@@ -17,6 +17,7 @@ extern const struct evc_verb evc_verb_explain;
 extern const struct evc_verb evc_verb_export;
 extern const struct evc_verb evc_verb_apply;
 extern const struct evc_verb evc_verb_guest;
+extern const struct evc_verb evc_verb_observe;
 extern const struct evc_verb evc_verb_show;
 extern const struct evc_verb evc_verb_cpuinfo;
 

@@ -178,6 +178,10 @@ static void folds_cpus_that_differ_in_their_number_only(void **state)
 	assert_true(alike(0x1, EVC_EBX, 0x03000000));
 	assert_true(alike(0xb, EVC_EDX, 0x11));
 	assert_true(alike(0x8000001e, EVC_EAX, 0x11));
+	/* ranges that are not there are answered with the highest basic leaf, here 0xb */
+	assert_true(alike(0x20000000, EVC_EDX, 0x11));
+	assert_true(alike(0x40000000, EVC_EDX, 0x11));
+	assert_false(alike(0x80000000, EVC_EAX, 0x80000008));
 	assert_false(alike(0x1, EVC_EBX, 0x00010000));
 	assert_false(alike(0x7, EVC_EBX, 0x20));
 	assert_false(alike(0x1a, EVC_EAX, 0x20000000));
