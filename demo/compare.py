@@ -31,7 +31,10 @@ def leaves(text):
         match = LINE.match(line)
         if match:
             key = f"{int(match[1], 16):x}.{int(match[2], 16):x}"
-            result[key] = [int(match[i], 16) for i in range(3, 7)]
+            registers = [int(match[i], 16) for i in range(3, 7)]
+            # The first leaf of a range that is not there answers with something else.
+            if int(match[1], 16) < 0x20000000 or int(match[1], 16) & 0xff or registers[0] >= int(match[1], 16):
+                result[key] = registers
     return result
 
 
