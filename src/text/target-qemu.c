@@ -34,15 +34,11 @@ static void write_pins(unsigned qemu, struct evc_sink *sink)
 			evc_sink_printf(sink, ",%s=%s", evc_qemu_pins[i].name, evc_qemu_pins[i].value);
 }
 
-static int write_qemu(const struct evc_target_cpu *cpu, const struct evc_target_options *options,
-                      struct evc_sink *sink, struct evc_findings *findings, struct evc_error *err)
+void evc_target_qemu_cpu(const struct evc_target_cpu *cpu, const struct evc_target_options *options,
+                         struct evc_sink *sink, struct evc_findings *findings)
 {
 	struct evc_set features = evc_target_expressible(cpu, options, findings);
 
-	if (options->signature)
-		return evc_fail(err, EVC_ERR_USAGE,
-		                "a named model's signature is for libvirt; QEMU takes any");
-	evc_sink_printf(sink, "-machine %s -cpu '", evc_target_machine(options, findings->arena));
 	evc_sink_printf(sink, "base,vendor=%s,family=%u,model=%u,stepping=%u", cpu->vendor_id, cpu->family,
 	                cpu->model, cpu->stepping);
 	evc_sink_printf(sink, ",level=%u,xlevel=0x%x,level-func7=%u", cpu->max_basic, cpu->max_extended,
@@ -51,7 +47,18 @@ static int write_qemu(const struct evc_target_cpu *cpu, const struct evc_target_
 	write_features(&features, sink);
 	evc_sink_printf(sink, ",phys-bits=%u", evc_target_phys_bits(cpu, options));
 	write_pins(options->qemu, sink);
-	evc_sink_puts(sink, ",enforce=on'\n");
+	evc_sink_puts(sink, ",enforce=on");
+}
+
+static int write_qemu(const struct evc_target_cpu *cpu, const struct evc_target_options *options,
+                      struct evc_sink *sink, struct evc_findings *findings, struct evc_error *err)
+{
+	if (options->signature)
+		return evc_fail(err, EVC_ERR_USAGE,
+		                "a named model's signature is for libvirt; QEMU takes any");
+	evc_sink_printf(sink, "-machine %s -cpu '", evc_target_machine(options, findings->arena));
+	evc_target_qemu_cpu(cpu, options, sink, findings);
+	evc_sink_puts(sink, "'\n");
 	return EVC_OK;
 }
 

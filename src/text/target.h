@@ -60,6 +60,10 @@ struct evc_set evc_target_expressible(const struct evc_target_cpu *cpu,
                                       const struct evc_target_options *options,
                                       struct evc_findings *findings);
 
+/* The value of QEMU's -cpu alone, as an argument for a program: nothing is quoted. */
+void evc_target_qemu_cpu(const struct evc_target_cpu *cpu, const struct evc_target_options *options,
+                         struct evc_sink *sink, struct evc_findings *findings);
+
 /* The highest subleaf of leaf 7 that these features need. */
 unsigned evc_target_level_func7(const struct evc_set *features);
 

@@ -27,35 +27,6 @@ static const struct evc_param params[] = {
 	{ 0 },
 };
 
-/* The vendor's id for the guests of a mode. */
-static const char *vendor_id(const struct evc_mode *mode)
-{
-	return mode->vendors == EVC_VENDOR_INTEL ? "GenuineIntel" : "AuthenticAMD";
-}
-
-static int mode_cpu(struct evc_command *command, const struct evc_mode *mode, unsigned version,
-                    struct evc_target_cpu *ret_cpu, struct evc_error *err)
-{
-	const struct evc_mode_version *features = evc_mode_version(mode, version);
-
-	if (mode->keeps_signature)
-		return evc_fail(err, EVC_ERR_USAGE,
-		                "%s has no signature of its own: say with --host whose the guest is to have",
-		                mode->key);
-	*ret_cpu = (struct evc_target_cpu){
-		.features = features->features,
-		.mode = mode->key,
-		.vendor_id = vendor_id(mode),
-		.brand = evc_recipe_brand(mode, command->arena),
-		.family = mode->family.value,
-		.model = mode->model.value,
-		.stepping = mode->stepping.value,
-		.max_basic = mode->max_basic.value,
-		.max_extended = mode->max_extended.value,
-	};
-	return EVC_OK;
-}
-
 /* What was asked for, read. */
 struct job {
 	const struct evc_target *target;
@@ -144,7 +115,7 @@ static int run(struct evc_command *command, struct evc_error *err)
 	if (job.has_host)
 		status = host_cpu(command, &job, &cpu, &findings, err);
 	else
-		status = mode_cpu(command, job.mode, job.version, &cpu, err);
+		status = evc_recipe_mode(job.mode, job.version, command->arena, &cpu, err);
 	if (status == EVC_OK)
 		status = job.target->write(&cpu, &job.options, &text, &findings, err);
 	if (status == EVC_OK) {

@@ -18,6 +18,27 @@ const char *evc_recipe_brand(const struct evc_mode *mode, struct evc_arena *aren
 	return text;
 }
 
+int evc_recipe_mode(const struct evc_mode *mode, unsigned version, struct evc_arena *arena,
+                    struct evc_target_cpu *ret_cpu, struct evc_error *err)
+{
+	if (mode->keeps_signature)
+		return evc_fail(err, EVC_ERR_USAGE,
+		                "%s has no signature of its own: say with --host whose the guest is to have",
+		                mode->key);
+	*ret_cpu = (struct evc_target_cpu){
+		.features = evc_mode_version(mode, version)->features,
+		.mode = mode->key,
+		.vendor_id = mode->vendors == EVC_VENDOR_INTEL ? "GenuineIntel" : "AuthenticAMD",
+		.brand = evc_recipe_brand(mode, arena),
+		.family = mode->family.value,
+		.model = mode->model.value,
+		.stepping = mode->stepping.value,
+		.max_basic = mode->max_basic.value,
+		.max_extended = mode->max_extended.value,
+	};
+	return EVC_OK;
+}
+
 /* The hypervisor's own leaves are not the host's to give. */
 static void take_features(const struct evc_cpu *guest, const struct evc_set *listed, unsigned qemu,
                           struct evc_target_cpu *cpu)

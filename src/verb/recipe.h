@@ -14,6 +14,13 @@
 int evc_recipe_make(const struct evc_dump *vcpu, const struct evc_mode *mode, unsigned qemu,
                     struct evc_arena *arena, struct evc_target_cpu *ret_cpu, struct evc_error *err);
 
+/*
+ * The target's CPU of a mode alone, of version 1 when version is 0, where there is no host to ask.
+ * EVC_ERR_USAGE for a mode that has no signature of its own.
+ */
+int evc_recipe_mode(const struct evc_mode *mode, unsigned version, struct evc_arena *arena,
+                    struct evc_target_cpu *ret_cpu, struct evc_error *err);
+
 /* A mode's label as a brand: it is all that is known where there is no host. */
 const char *evc_recipe_brand(const struct evc_mode *mode, struct evc_arena *arena);
 
