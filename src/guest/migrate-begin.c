@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Before the first byte moves: capabilities, limits, the address, and the command that starts it. */
+#include "guest/migrate-private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* One capability; what a QEMU does not know fails with its name. */
+static json_t *capability(const char *name)
+{
+	return json_pack("{s:s, s:b}", "capability", name, "state", 1);
+}
+
+static int set_capabilities(struct evc_migrate_end *end, json_t *list, unsigned answer_ms,
+                            struct evc_error *err)
+{
+	return evc_qmp_call(&end->qmp, "migrate-set-capabilities", json_pack("{s:o}", "capabilities", list),
+	                    answer_ms, NULL, err);
+}
+
+/* What both ends have to agree on. */
+static void add_common(const struct evc_migrate_options *options, json_t *list)
+{
+	if (options->n_channels)
+		json_array_append_new(list, capability("multifd"));
+	if (options->postcopy)
+		json_array_append_new(list, capability("postcopy-ram"));
+}
+
+static int set_parameters(struct evc_migrate_end *end, const struct evc_migrate_options *options,
+                          unsigned answer_ms, struct evc_error *err)
+{
+	json_t *parameters = json_object();
+
+	if (options->max_bandwidth)
+		json_object_set_new(parameters, "max-bandwidth",
+		                    json_integer((json_int_t)options->max_bandwidth));
+	if (options->max_downtime_ms)
+		json_object_set_new(parameters, "downtime-limit", json_integer(options->max_downtime_ms));
+	if (options->n_channels)
+		json_object_set_new(parameters, "multifd-channels", json_integer(options->n_channels));
+	if (!json_object_size(parameters)) {
+		json_decref(parameters);
+		return EVC_OK;
+	}
+	return evc_qmp_call(&end->qmp, "migrate-set-parameters", parameters, answer_ms, NULL, err);
+}
+
+/*
+ * The source: the return path, so that it learns whether the destination took the guest; a pause before
+ * the switch-over, so that we can look once more.  The destination: its images stay the source's until
+ * it is told to run.
+ */
+static int set_up(struct evc_migrate_job *job, struct evc_error *err)
+{
+	const struct evc_migrate_options *options = job->options;
+	json_t *here = json_array(), *there = json_array();
+	int status;
+
+	json_array_append_new(here, capability("return-path"));
+	json_array_append_new(here, capability("pause-before-switchover"));
+	json_array_append_new(here, capability("events"));
+	if (options->auto_converge)
+		json_array_append_new(here, capability("auto-converge"));
+	json_array_append_new(there, capability("late-block-activate"));
+	add_common(options, here);
+	add_common(options, there);
+	status = set_capabilities(&job->source, here, job->answer_ms, err);
+	if (status < 0)
+		json_decref(there);
+	else
+		status = set_capabilities(&job->destination, there, job->answer_ms, err);
+	if (status == EVC_OK)
+		status = set_parameters(&job->source, options, job->answer_ms, err);
+	if (status == EVC_OK && options->n_channels)
+		status = set_parameters(&job->destination,
+		                        &(struct evc_migrate_options){ .n_channels = options->n_channels },
+		                        job->answer_ms, err);
+	/* In this state the command only means: do not run by yourself when all is there. */
+	if (status == EVC_OK)
+		status = evc_qmp_call(&job->destination.qmp, "stop", NULL, job->answer_ms, NULL, err);
+	return status;
+}
+
+/* "tcp:HOST:PORT", with brackets where the host is an IPv6 address. */
+static const char *tcp_uri(struct evc_arena *arena, const char *host, const char *port)
+{
+	return evc_arena_printf(arena, strchr(host, ':') ? "tcp:[%s]:%s" : "tcp:%s:%s", host, port);
+}
+
+/* Where the destination may listen: beside its QMP socket, or at the address where that is reached. */
+static int choose_listen(struct evc_migrate_job *job, const char **ret_listen, struct evc_error *err)
+{
+	struct evc_qmp_address here, there;
+	const char *slash;
+	int status = evc_qmp_address_parse(job->source.address, &here, err);
+
+	if (status == EVC_OK)
+		status = evc_qmp_address_parse(job->destination.address, &there, err);
+	if (status < 0)
+		return status;
+	if (there.kind == EVC_QMP_TCP && (here.kind != EVC_QMP_TCP || strncmp(there.host, "127.", 4) != 0 ||
+	                                  !strcmp(here.host, there.host))) {
+		*ret_listen = tcp_uri(job->arena, there.host, "0");
+		return EVC_OK;
+	}
+	if (there.kind != EVC_QMP_UNIX || here.kind != EVC_QMP_UNIX)
+		return evc_fail(
+			err, EVC_ERR_USAGE,
+			"where the destination can be reached by the source cannot be told from %s and "
+			"%s: name it with --uri",
+			job->source.address, job->destination.address);
+	slash = strrchr(there.path, '/');
+	job->listen_path = evc_arena_printf(job->arena, "%.*sevc-%d.migrate",
+	                                    slash ? (int)(slash + 1 - there.path) : 0, there.path, getpid());
+	if (!job->listen_path || strlen(job->listen_path) > EVC_QMP_MAX_PATH)
+		return evc_fail(err, EVC_ERR_USAGE,
+		                "%s: too long for a second socket beside it; name one with --uri",
+		                there.path);
+	*ret_listen = evc_arena_printf(job->arena, "unix:%s", job->listen_path);
+	return EVC_OK;
+}
+
+/* Where the destination says that it listens; NULL: it does not say. */
+static const char *told_uri(struct evc_migrate_job *job, const json_t *migration)
+{
+	const json_t *address = json_array_get(json_object_get(migration, "socket-address"), 0);
+	const char *type = json_string_value(json_object_get(address, "type")),
+		   *path = json_string_value(json_object_get(address, "path")),
+		   *host = json_string_value(json_object_get(address, "host")),
+		   *port = json_string_value(json_object_get(address, "port"));
+	struct evc_qmp_address there;
+
+	if (type && !strcmp(type, "unix") && path)
+		return evc_arena_printf(job->arena, "unix:%s", path);
+	if (!type || strcmp(type, "inet") != 0 || !host || !port)
+		return NULL;
+	/* "All addresses" is none to connect to. */
+	if ((!strcmp(host, "0.0.0.0") || !strcmp(host, "::")) &&
+	    evc_qmp_address_parse(job->destination.address, &there, NULL) == EVC_OK)
+		host = there.kind == EVC_QMP_TCP
+		               ? evc_arena_string(job->arena, there.host, strlen(there.host))
+		               : "127.0.0.1";
+	return host ? tcp_uri(job->arena, host, port) : NULL;
+}
+
+static int ask_uri(struct evc_migrate_job *job, const char **ret_uri, struct evc_error *err)
+{
+	json_t *migration = NULL;
+	int status =
+		evc_qmp_call(&job->destination.qmp, "query-migrate", NULL, job->answer_ms, &migration, err);
+
+	*ret_uri = status == EVC_OK ? told_uri(job, migration) : NULL;
+	json_decref(migration);
+	return status;
+}
+
+/* Let the destination listen unless it does; ret_uri is where the source connects to. */
+static int open_listener(struct evc_migrate_job *job, const char **ret_uri, struct evc_error *err)
+{
+	const struct evc_migrate_options *options = job->options;
+	const char *listen = options->listen ? options->listen : options->uri, *told;
+	int status = ask_uri(job, &told, err);
+
+	if (status == EVC_OK && !told && !listen)
+		status = choose_listen(job, &listen, err);
+	if (status == EVC_OK && !told)
+		status = evc_qmp_call(&job->destination.qmp, "migrate-incoming",
+		                      json_pack("{s:s}", "uri", listen), job->answer_ms, NULL, err);
+	if (status == EVC_OK && !told)
+		status = ask_uri(job, &told, err);
+	if (status < 0)
+		return status;
+	*ret_uri = options->uri ? options->uri : told ? told : listen;
+	return EVC_OK;
+}
+
+int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err)
+{
+	const char *uri = NULL;
+	int status = set_up(job, err);
+
+	if (status == EVC_OK)
+		status = open_listener(job, &uri, err);
+	if (status == EVC_OK)
+		status = evc_qmp_call(&job->source.qmp, "migrate", json_pack("{s:s}", "uri", uri),
+		                      job->answer_ms, NULL, err);
+	/* Without an answer it may have begun. */
+	job->result.started = status == EVC_OK || job->source.qmp.state != EVC_QMP_READY;
+	return job->result.started ? EVC_OK : status;
+}

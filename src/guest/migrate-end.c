@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The two ends of a move: connections that may break, and processes that may end.  A connection that
+ * ended says nothing of the guest; the process does, where it can be watched.
+ */
+#include "guest/migrate-private.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	REOPEN_MS = 2000, /* QEMU listens again as soon as it has seen the end of the last connection */
+	REOPEN_PAUSE_MS = 50,
+	ENDING_MS = 500, /* between the end of a connection and that of its process */
+};
+
+int64_t evc_migrate_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A handle of the process behind a UNIX socket that means it even when its number is used again. */
+static int watch(const struct evc_qmp *qmp)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (qmp->fd < 0 || getsockopt(qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || peer.pid <= 0)
+		return -1;
+	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
+}
+
+int evc_migrate_end_open(struct evc_migrate_end *end, const char *address, unsigned answer_ms,
+                         struct evc_error *err)
+{
+	int status = evc_qmp_open(&end->qmp, address, answer_ms, err);
+
+	if (status < 0)
+		return status;
+	end->address = address;
+	end->pidfd = watch(&end->qmp);
+	return EVC_OK;
+}
+
+void evc_migrate_end_close(struct evc_migrate_end *end)
+{
+	evc_qmp_close(&end->qmp);
+	if (end->pidfd >= 0)
+		close(end->pidfd);
+	end->pidfd = -1;
+}
+
+bool evc_migrate_end_ended(const struct evc_migrate_end *end, unsigned wait_ms)
+{
+	struct pollfd process = { .fd = end->pidfd, .events = POLLIN };
+
+	return end->pidfd >= 0 && poll(&process, 1, (int)wait_ms) > 0;
+}
+
+/* The same QEMU again; a new one that took its address is somebody else. */
+static int reopen(struct evc_migrate_end *end, unsigned answer_ms, struct evc_error *err)
+{
+	const struct timespec pause = { .tv_nsec = REOPEN_PAUSE_MS * 1000L * 1000L };
+	int64_t deadline = evc_migrate_now() + REOPEN_MS;
+	int status = EVC_OK;
+
+	evc_qmp_close(&end->qmp);
+	while (!evc_migrate_end_ended(end, 0)) {
+		status = evc_qmp_open(&end->qmp, end->address, answer_ms, err);
+		if (status == EVC_OK || evc_migrate_now() > deadline)
+			return status;
+		nanosleep(&pause, NULL);
+	}
+	return evc_fail(err, EVC_ERR_IO, "it has ended");
+}
+
+int evc_migrate_query(struct evc_migrate_end *end, const char *command, json_t *arguments, unsigned answer_ms,
+                      json_t **ret_value, struct evc_error *err)
+{
+	int status = evc_qmp_call(&end->qmp, command, json_incref(arguments), answer_ms, ret_value, err);
+
+	if (status < 0 && (end->qmp.state == EVC_QMP_GONE || end->qmp.state == EVC_QMP_GARBAGE) &&
+	    !evc_migrate_end_ended(end, ENDING_MS)) {
+		status = reopen(end, answer_ms, err);
+		if (status == EVC_OK)
+			status = evc_qmp_call(&end->qmp, command, json_incref(arguments), answer_ms,
+			                      ret_value, err);
+	}
+	json_decref(arguments);
+	return status;
+}
+
+/* --- looking --------------------------------------------------------------------------------- */
+
+static void keep(char *text, size_t size, const json_t *value)
+{
+	const char *string = json_string_value(value);
+
+	snprintf(text, size, "%s", string ? string : "");
+}
+
+static uint64_t number(const json_t *object, const char *name)
+{
+	double value = json_number_value(json_object_get(object, name));
+
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+/* What query-migrate tells of the copy; the source's memory is what counts. */
+static void keep_progress(struct evc_migrate_job *job, const json_t *migration)
+{
+	struct evc_migrate_progress *progress = &job->progress;
+	const json_t *ram = json_object_get(migration, "ram");
+	const char *why = json_string_value(json_object_get(migration, "error-desc"));
+
+	if (json_is_object(ram)) {
+		progress->total = number(ram, "total");
+		progress->remaining = number(ram, "remaining");
+		progress->transferred = number(ram, "transferred");
+		progress->mbps = json_number_value(json_object_get(ram, "mbps"));
+		progress->passes = (unsigned)number(ram, "dirty-sync-count");
+	}
+	if (json_is_number(json_object_get(migration, "total-time")))
+		progress->elapsed_ms = number(migration, "total-time");
+	progress->expected_downtime_ms = number(migration, "expected-downtime");
+	if (json_is_number(json_object_get(migration, "downtime")))
+		job->result.downtime_ms = number(migration, "downtime");
+	if (why && !job->result.why)
+		job->result.why = evc_arena_string(job->arena, why, strlen(why));
+}
+
+/* Both states of one end; false when it does not answer. */
+static bool look_at(struct evc_migrate_end *end, unsigned answer_ms, json_t **ret_migration)
+{
+	json_t *run = NULL, *migration = NULL;
+	struct evc_error err;
+
+	*ret_migration = NULL;
+	end->run[0] = end->migration[0] = '\0';
+	if (evc_migrate_query(end, "query-status", NULL, answer_ms, &run, &err) < 0)
+		return false;
+	keep(end->run, sizeof(end->run), json_object_get(run, "status"));
+	json_decref(run);
+	if (evc_migrate_query(end, "query-migrate", NULL, answer_ms, &migration, &err) < 0)
+		return false;
+	keep(end->migration, sizeof(end->migration), json_object_get(migration, "status"));
+	*ret_migration = migration;
+	return true;
+}
+
+static void look_at_source(struct evc_migrate_job *job)
+{
+	struct evc_migrate_end *end = &job->source;
+	json_t *migration;
+
+	if (!look_at(end, job->answer_ms, &migration)) {
+		job->seen.source = evc_migrate_end_ended(end, 0) ? EVC_SOURCE_GONE : EVC_SOURCE_SILENT;
+		return;
+	}
+	job->seen.source = evc_handover_source_from(end->run, end->migration);
+	job->seen.gave |= job->seen.source == EVC_SOURCE_GAVE;
+	if (job->result.started)
+		keep_progress(job, migration);
+	/* Its user may stop or continue it underway; QEMU's own stop at the end has other names. */
+	if (job->seen.source == EVC_SOURCE_SENDS && !strcmp(end->run, "running"))
+		job->was_running = true;
+	if (job->seen.source == EVC_SOURCE_SENDS && !strcmp(end->run, "paused"))
+		job->was_running = false;
+	json_decref(migration);
+}
+
+static void look_at_destination(struct evc_migrate_job *job)
+{
+	struct evc_migrate_end *end = &job->destination;
+	json_t *migration;
+
+	if (!look_at(end, job->answer_ms, &migration)) {
+		job->seen.destination =
+			evc_migrate_end_ended(end, 0) ? EVC_DESTINATION_GONE : EVC_DESTINATION_SILENT;
+		return;
+	}
+	job->seen.destination = evc_handover_destination_from(end->run, end->migration);
+	/* A guest that its user had paused is where it should be when it is there, paused. */
+	if (job->seen.destination == EVC_DESTINATION_LOADED && !job->was_running && job->checked)
+		job->seen.destination = EVC_DESTINATION_RUNS;
+	json_decref(migration);
+}
+
+void evc_migrate_look(struct evc_migrate_job *job)
+{
+	look_at_source(job);
+	look_at_destination(job);
+}

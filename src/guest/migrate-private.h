@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef EVC_GUEST_MIGRATE_PRIVATE_H
+#define EVC_GUEST_MIGRATE_PRIVATE_H
+
+/* What the files of a move share: the two ends, and the job. */
+
+#include "guest/migrate.h"
+
+/* A connection to one of the two QEMUs, and its process where that can be watched. */
+struct evc_migrate_end {
+	struct evc_qmp qmp;
+	const char *address;
+	int pidfd; /* of the process at the other end of a UNIX socket; -1: cannot be watched */
+	char run[32], migration[32]; /* its states when last seen, "" when not told */
+};
+
+struct evc_migrate_job {
+	const struct evc_migrate_options *options;
+	struct evc_arena *arena;
+	struct evc_findings *findings;
+	struct evc_migrate_end source, destination;
+	struct evc_given source_given, destination_given;
+	struct evc_handover seen;
+	struct evc_migrate_progress progress;
+	struct evc_migrate_result result;
+	unsigned answer_ms;
+	bool was_running;        /* the guest runs there afterwards because it ran here */
+	bool checked;            /* the destination was asked again */
+	bool hurried;            /* a switch-over that does not end was cancelled */
+	bool postcopying;        /* it was begun */
+	const char *listen_path; /* a socket that we let the destination make; NULL: none */
+	/* Times in ms, 0: not yet. */
+	int64_t began, switched, told_at;
+	int64_t moved; /* the last byte */
+	uint64_t moved_bytes;
+};
+
+int64_t evc_migrate_now(void);
+
+/* Open and watch; evc_migrate_end_close is safe on a zeroed end whose pidfd is -1. */
+int evc_migrate_end_open(struct evc_migrate_end *end, const char *address, unsigned answer_ms,
+                         struct evc_error *err);
+void evc_migrate_end_close(struct evc_migrate_end *end);
+
+/*
+ * A question, which may be asked again on a new connection.  The error says nothing that the end's state
+ * does not.
+ */
+int evc_migrate_query(struct evc_migrate_end *end, const char *command, json_t *arguments, unsigned answer_ms,
+                      json_t **ret_value, struct evc_error *err);
+
+/* Has the process ended?  Waits up to wait_ms for that; false as well when it cannot be watched. */
+bool evc_migrate_end_ended(const struct evc_migrate_end *end, unsigned wait_ms);
+
+/* Look at both; seen, states and progress of the job are then of now. */
+void evc_migrate_look(struct evc_migrate_job *job);
+
+/* Capabilities, limits, where to listen and connect, and the command that starts it. */
+int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err);
+
+/* From begun to the end; the result is filled. */
+void evc_migrate_settle(struct evc_migrate_job *job);
+
+/* Is the destination's CPU still what it was before?  Findings say what is not; false as well when not told.
+ */
+bool evc_migrate_is_same(struct evc_migrate_job *job);
+
+#endif

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A move that has begun, to its end: look at both QEMUs, do the one step that core/handover.c allows, look
+ * again.  States are asked for and not remembered, so a step that was not answered, a connection that was
+ * cut and a program that was started again are the same case.
+ *
+ * The guest is ours to give at three places: at pre-switchover (it stands still, and can still be cancelled),
+ * when all is there (the destination is compared with what it was), and when it was let run there (the
+ * guest itself may be asked).  Up to "cont" at the destination everything leads back to the source.
+ *
+ * No wait is endless: an answer has answer_ms, standing still stall_ms, copying total_ms.  What takes
+ * longer makes the move unwanted, and the same steps lead back.
+ */
+#include "guest/migrate-private.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	STALL_MS = 30 * 1000,
+	TOTAL_MS = 60 * 60 * 1000,
+	BACK_ANSWERS = 4,       /* so many times answer_ms the way back may take */
+	COPYING_PAUSE_MS = 250, /* between looks while memory is copied; QEMU's events cut it short */
+	SHORT_PAUSE_MS = 10,    /* while the guest stands still */
+};
+
+static void tell(struct evc_migrate_job *job, enum evc_migrate_phase phase)
+{
+	job->progress.phase = phase;
+	if (job->options->progress)
+		job->options->progress(job->options->context, &job->progress);
+}
+
+/* The first reason is the one that counts. */
+static void give_up(struct evc_migrate_job *job, const char *why)
+{
+	job->seen.wanted = false;
+	if (!job->result.why)
+		job->result.why = why;
+}
+
+static int call(struct evc_migrate_job *job, struct evc_migrate_end *end, const char *command,
+                json_t *arguments)
+{
+	struct evc_error err;
+	int status = evc_qmp_call(&end->qmp, command, arguments, job->answer_ms, NULL, &err);
+
+	/* The next look says what came of it; the words are kept for who reads. */
+	if (status < 0 && !job->result.why && end->qmp.state == EVC_QMP_READY)
+		job->result.why = evc_arena_printf(job->arena, "%s: %s", command, err.text);
+	return status;
+}
+
+static void sleep_ms(unsigned ms)
+{
+	const struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000 * 1000 };
+
+	nanosleep(&pause, NULL);
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+/* Until the source says that something changed, or for a time. */
+static void wait_for_source(struct evc_migrate_job *job, unsigned ms)
+{
+	static const char *const names[] = { "MIGRATION", "STOP", NULL };
+	json_t *event = NULL;
+	struct evc_error err;
+
+	if (evc_qmp_wait(&job->source.qmp, names, ms, &event, &err) < 0)
+		sleep_ms(ms);
+	json_decref(event);
+}
+
+static void check_times(struct evc_migrate_job *job)
+{
+	const struct evc_migrate_options *options = job->options;
+	int64_t now = evc_migrate_now();
+	uint64_t bytes = job->progress.transferred;
+
+	if (bytes != job->moved_bytes) {
+		job->moved_bytes = bytes;
+		job->moved = now;
+	}
+	if (now - job->moved > (options->stall_ms ? options->stall_ms : STALL_MS))
+		give_up(job, "for too long nothing moved");
+	else if (now - job->began > (options->total_ms ? options->total_ms : TOTAL_MS))
+		give_up(job,
+		        "copying took too long; --auto-converge, --postcopy or a larger --downtime may help");
+}
+
+/* Until the destination was told to run, or holds memory that the source needs no more. */
+static bool is_cancelled(const struct evc_migrate_job *job)
+{
+	return job->options->cancelled && *job->options->cancelled && !job->seen.told &&
+	       job->seen.source != EVC_SOURCE_SHARES;
+}
+
+/* The source sends, and nothing is against it. */
+static void go_on_sending(struct evc_migrate_job *job)
+{
+	bool ready = !strcmp(job->source.migration, "pre-switchover");
+
+	tell(job, ready ? EVC_MIGRATE_SWITCHING : EVC_MIGRATE_COPYING);
+	check_times(job);
+	if (!job->seen.wanted)
+		return;
+	if (ready)
+		call(job, &job->source, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"));
+	else if (job->options->postcopy && !job->postcopying && job->progress.passes > 1)
+		job->postcopying = call(job, &job->source, "migrate-start-postcopy", NULL) == EVC_OK;
+	else
+		wait_for_source(job, COPYING_PAUSE_MS);
+}
+
+/*
+ * Here or there will be known soon.  What does not end is cancelled once: QEMU then decides, and either
+ * has the guest back or has given it.  False: it did not decide.
+ */
+static bool wait_for_switch(struct evc_migrate_job *job)
+{
+	int64_t now = evc_migrate_now();
+
+	if (!job->switched)
+		job->switched = now;
+	if (now - job->switched > job->answer_ms) {
+		if (job->hurried)
+			return false;
+		job->hurried = true;
+		job->switched = now;
+		give_up(job, "the switch-over did not end");
+		call(job, &job->source, "migrate_cancel", NULL);
+	}
+	wait_for_source(job, SHORT_PAUSE_MS);
+	return true;
+}
+
+/* Pages still come; a break in that is a matter for a person. */
+static bool wait_for_pages(struct evc_migrate_job *job)
+{
+	tell(job, EVC_MIGRATE_COPYING);
+	check_times(job);
+	if (!strcmp(job->source.migration, "postcopy-paused"))
+		return false;
+	wait_for_source(job,
+	                job->seen.destination == EVC_DESTINATION_RUNS ? COPYING_PAUSE_MS : SHORT_PAUSE_MS);
+	return job->seen.wanted;
+}
+
+static bool wait_a_while(struct evc_migrate_job *job)
+{
+	if (job->seen.source == EVC_SOURCE_SENDS)
+		go_on_sending(job);
+	else if (job->seen.source == EVC_SOURCE_SHARES)
+		return wait_for_pages(job);
+	else
+		return wait_for_switch(job);
+	return true;
+}
+
+/* --- steps ----------------------------------------------------------------------------------- */
+
+/* True when its process is seen to have ended, or its connection where a process cannot be watched. */
+static bool end_qemu(struct evc_migrate_job *job, struct evc_migrate_end *end)
+{
+	struct evc_error err;
+	json_t *event = NULL;
+
+	if (evc_migrate_end_ended(end, 0))
+		return true;
+	evc_migrate_query(end, "query-status", NULL, job->answer_ms, NULL, &err); /* reopens what was cut */
+	evc_qmp_call(&end->qmp, "quit", NULL, job->answer_ms, NULL, &err);
+	if (end->pidfd >= 0)
+		return evc_migrate_end_ended(end, job->answer_ms);
+	while (end->qmp.state == EVC_QMP_READY &&
+	       evc_qmp_wait(&end->qmp, NULL, job->answer_ms, &event, &err) == EVC_OK && event) {
+		json_decref(event);
+		event = NULL;
+	}
+	return end->qmp.state == EVC_QMP_GONE;
+}
+
+/* The source runs as it did before. */
+static bool let_source_run(struct evc_migrate_job *job)
+{
+	int64_t deadline = evc_migrate_now() + job->answer_ms;
+
+	if (!job->was_running)
+		return true;
+	while (strcmp(job->source.run, "running") != 0 && evc_migrate_now() < deadline) {
+		call(job, &job->source, "cont", NULL);
+		evc_migrate_look(job);
+	}
+	return !strcmp(job->source.run, "running");
+}
+
+static void put_advice(struct evc_migrate_job *job, const char *advice)
+{
+	if (!job->result.advice)
+		job->result.advice = advice;
+}
+
+/* The guest is the source's; what came to the destination is of no use to anybody. */
+static enum evc_handover_step stay(struct evc_migrate_job *job, enum evc_handover_step step)
+{
+	bool ended;
+
+	tell(job, EVC_MIGRATE_RETURNING);
+	ended = end_qemu(job, &job->destination);
+	if (!ended)
+		put_advice(job, evc_arena_printf(job->arena,
+		                                 "the destination %s did not end: end its process, and never "
+		                                 "let it run (cont)",
+		                                 job->destination.address));
+	if (job->seen.source == EVC_SOURCE_SILENT) {
+		put_advice(job, evc_arena_printf(job->arena,
+		                                 "the source %s has the guest, but does not answer: wake its "
+		                                 "process, and look whether it runs (query-status; cont)",
+		                                 job->source.address));
+		return EVC_STEP_STAY;
+	}
+	if (let_source_run(job))
+		return step;
+	put_advice(job, evc_arena_printf(job->arena,
+	                                 "the source %s has the guest, but it does not run: look at "
+	                                 "query-status there, and let it run (cont)",
+	                                 job->source.address));
+	return EVC_STEP_DOUBT;
+}
+
+/* All is there: compare, then let it run. */
+static void run_there(struct evc_migrate_job *job)
+{
+	if (!job->checked) {
+		tell(job, EVC_MIGRATE_CHECKING);
+		/* Of an earlier run nothing was kept to compare with; it was compared with the source just
+		 * now. */
+		if (!evc_migrate_is_same(job)) {
+			give_up(job, "the destination's CPU is not what it was when it was compared");
+			return;
+		}
+		job->checked = true;
+	}
+	if (is_cancelled(job) && job->seen.source == EVC_SOURCE_GAVE) {
+		give_up(job, "cancelled");
+		return;
+	}
+	if (!job->was_running)
+		return; /* the next look takes "paused" for what it should be */
+	tell(job, EVC_MIGRATE_STARTING);
+	if (!job->told_at)
+		job->told_at = evc_migrate_now();
+	else if (evc_migrate_now() - job->told_at > job->answer_ms)
+		give_up(job, "the destination was told to run and does not");
+	else
+		sleep_ms(SHORT_PAUSE_MS);
+	job->seen.told = true;
+	/* Refused is not run: it can be taken back. */
+	if (call(job, &job->destination, "cont", NULL) < 0 && job->destination.qmp.state == EVC_QMP_READY) {
+		evc_migrate_look(job);
+		if (job->seen.destination == EVC_DESTINATION_LOADED) {
+			job->seen.told = false;
+			give_up(job, "the destination refused to run");
+		}
+	}
+}
+
+/* It runs there.  Whether it does so well, the guest knows best. */
+static enum evc_handover_step finish(struct evc_migrate_job *job)
+{
+	tell(job, EVC_MIGRATE_ENDING);
+	if (job->options->ask_guest &&
+	    job->options->ask_guest(job->options->context, job->findings) != EVC_YES) {
+		give_up(job, "the guest runs at the destination, but did not say that all is well");
+		put_advice(job, evc_arena_printf(
+					job->arena,
+					"the source %s keeps it as it was, paused: look at the guest, then "
+					"end one of the two (quit), and only then let the source run (cont)",
+					job->source.address));
+		return EVC_STEP_DOUBT;
+	}
+	if (job->options->keep_source)
+		return EVC_STEP_LEAVE;
+	if (end_qemu(job, &job->source)) {
+		job->seen.source = EVC_SOURCE_GONE;
+		return EVC_STEP_DONE;
+	}
+	put_advice(job,
+	           evc_arena_printf(job->arena,
+	                            "the guest runs at the destination; the source %s is paused and did not "
+	                            "end: end its process, and never let it run (cont)",
+	                            job->source.address));
+	return EVC_STEP_LEAVE;
+}
+
+static void advise_doubt(struct evc_migrate_job *job)
+{
+	const char *here = job->source.address, *there = job->destination.address;
+	struct evc_arena *arena = job->arena;
+
+	if (job->seen.destination == EVC_DESTINATION_RUNS)
+		put_advice(job, evc_arena_printf(
+					arena,
+					"the guest runs at %s; make sure that %s does not, and end that one",
+					there, here));
+	else if (job->seen.source == EVC_SOURCE_SHARES)
+		put_advice(job, evc_arena_printf(
+					arena,
+					"the guest needs both: mend the connection, then migrate-recover at "
+					"%s and migrate with resume at %s; end neither",
+					there, here));
+	else if (job->seen.told)
+		put_advice(job,
+		           evc_arena_printf(arena,
+		                            "the destination %s was told to run and may have: if it runs "
+		                            "(query-status), end the source %s (quit); if its process is "
+		                            "gone for certain, let the source run (cont); never both",
+		                            there, here));
+	else if (job->seen.destination == EVC_DESTINATION_LOADED)
+		put_advice(job, evc_arena_printf(
+					arena,
+					"the destination %s has the whole guest, paused: if the source %s "
+					"is gone for certain, let it run there (cont); if the source runs "
+					"or is postmigrate, end the destination (quit) and let the source "
+					"run (cont); never both",
+					there, here));
+	else
+		put_advice(job, evc_arena_printf(
+					arena,
+					"the guest can only be at the source %s: look at query-status there, "
+					"end the destination %s (quit), then let the source run (cont)",
+					here, there));
+}
+
+/* One step; true: it was the last. */
+static bool step(struct evc_migrate_job *job, enum evc_handover_step next)
+{
+	switch (next) {
+	case EVC_STEP_WAIT:
+		if (wait_a_while(job))
+			return false;
+		next = EVC_STEP_DOUBT;
+		break;
+	case EVC_STEP_CANCEL:
+		tell(job, EVC_MIGRATE_RETURNING);
+		give_up(job, "the destination ended or does not answer");
+		call(job, &job->source, "migrate_cancel", NULL);
+		wait_for_source(job, SHORT_PAUSE_MS);
+		return false;
+	case EVC_STEP_RUN:
+		run_there(job);
+		return false;
+	case EVC_STEP_STAY:
+	case EVC_STEP_TAKE_BACK:
+		next = stay(job, next);
+		break;
+	case EVC_STEP_FINISH:
+		next = finish(job);
+		break;
+	case EVC_STEP_LEAVE:
+		put_advice(job,
+		           evc_arena_printf(job->arena,
+		                            "the guest runs at the destination; the source %s is paused and "
+		                            "does not answer: end its process",
+		                            job->source.address));
+		break;
+	case EVC_STEP_DONE:
+	case EVC_STEP_DOUBT:
+	case EVC_STEP_LOST:
+		break;
+	}
+	if (next == EVC_STEP_DOUBT)
+		advise_doubt(job);
+	job->result.end = next;
+	return true;
+}
+
+void evc_migrate_settle(struct evc_migrate_job *job)
+{
+	int64_t wanted;
+	enum evc_handover_step next;
+
+	wanted = job->began = job->moved = evc_migrate_now();
+	do {
+		evc_migrate_look(job);
+		if (is_cancelled(job))
+			give_up(job, "cancelled");
+		if (job->seen.wanted)
+			wanted = evc_migrate_now();
+		next = evc_migrate_now() - wanted > BACK_ANSWERS * (int64_t)job->answer_ms
+		               ? EVC_STEP_DOUBT
+		               : evc_handover_next(&job->seen);
+	} while (!step(job, next));
+	job->result.source = job->seen.source;
+	job->result.destination = job->seen.destination;
+	job->result.transferred = job->progress.transferred;
+	job->result.total_ms = (uint64_t)(evc_migrate_now() - job->began);
+	if (job->listen_path)
+		unlink(job->listen_path);
+}
