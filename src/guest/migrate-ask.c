@@ -205,24 +205,24 @@ int evc_migrate_side(struct evc_qmp *qmp, const struct evc_given *given, struct 
 /* What qom-set can change in a QEMU that is up, and the words, which nothing should. */
 static const char *const telling[] = { "feature-words", "family", "model", "stepping", "vendor", "model-id" };
 
-static bool kind_is_same(struct evc_migrate_job *job, const struct evc_given_cpu *cpu)
+static enum evc_verdict kind_is_same(struct evc_migrate_job *job, const struct evc_given_cpu *cpu)
 {
 	json_t *arguments = json_array(), *values = NULL;
 	struct evc_error err;
-	bool same = true;
+	enum evc_verdict same = EVC_YES;
 
 	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++)
 		json_array_append_new(arguments,
 		                      json_pack("{s:s, s:s}", "path", cpu->path, "property", telling[i]));
 	if (evc_qmp_call_each(&job->destination.qmp, "qom-get", arguments, job->answer_ms, &values, &err) < 0)
-		return false;
+		return EVC_UNKNOWN;
 	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++) {
 		const json_t *before = json_object_get(cpu->properties, telling[i]),
 			     *now = json_array_get(values, i);
 
 		if (before && json_equal(before, now))
 			continue;
-		same = false;
+		same = EVC_NO;
 		evc_findings_add(job->findings,
 		                 (struct evc_finding){
 					 .kind = EVC_FINDING_CHANGES,
@@ -237,11 +237,11 @@ static bool kind_is_same(struct evc_migrate_job *job, const struct evc_given_cpu
 	return same;
 }
 
-bool evc_migrate_is_same(struct evc_migrate_job *job)
+enum evc_verdict evc_migrate_is_same(struct evc_migrate_job *job)
 {
-	bool same = true;
+	enum evc_verdict same = EVC_YES;
 
 	for (size_t i = 0; i < job->destination_given.n_cpus; i++)
-		same = kind_is_same(job, &job->destination_given.cpus[i]) && same;
+		same = evc_verdict_worse(same, kind_is_same(job, &job->destination_given.cpus[i]));
 	return same;
 }

@@ -178,7 +178,7 @@ static void look_at_source(struct evc_migrate_job *job)
 	json_decref(migration);
 }
 
-static void look_at_destination(struct evc_migrate_job *job)
+void evc_migrate_look_at_destination(struct evc_migrate_job *job)
 {
 	struct evc_migrate_end *end = &job->destination;
 	json_t *migration;
@@ -198,5 +198,5 @@ static void look_at_destination(struct evc_migrate_job *job)
 void evc_migrate_look(struct evc_migrate_job *job)
 {
 	look_at_source(job);
-	look_at_destination(job);
+	evc_migrate_look_at_destination(job);
 }

@@ -54,6 +54,7 @@ bool evc_migrate_end_ended(const struct evc_migrate_end *end, unsigned wait_ms);
 
 /* Look at both; seen, states and progress of the job are then of now. */
 void evc_migrate_look(struct evc_migrate_job *job);
+void evc_migrate_look_at_destination(struct evc_migrate_job *job);
 
 /* Capabilities, limits, where to listen and connect, and the command that starts it. */
 int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err);
@@ -61,8 +62,7 @@ int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err);
 /* From begun to the end; the result is filled. */
 void evc_migrate_settle(struct evc_migrate_job *job);
 
-/* Is the destination's CPU still what it was before?  Findings say what is not; false as well when not told.
- */
-bool evc_migrate_is_same(struct evc_migrate_job *job);
+/* Is the destination's CPU still what it was before?  Findings say what is not; unknown: no answer. */
+enum evc_verdict evc_migrate_is_same(struct evc_migrate_job *job);
 
 #endif

@@ -93,8 +93,8 @@ static void check_times(struct evc_migrate_job *job)
 /* Until the destination was told to run, or holds memory that the source needs no more. */
 static bool is_cancelled(const struct evc_migrate_job *job)
 {
-	return job->options->cancelled && *job->options->cancelled && !job->seen.told &&
-	       job->seen.source != EVC_SOURCE_SHARES;
+	return job->options->cancelled && !job->seen.told && job->seen.source != EVC_SOURCE_SHARES &&
+	       job->options->cancelled(job->options->context);
 }
 
 /* The source sends, and nothing is against it. */
@@ -229,19 +229,28 @@ static enum evc_handover_step stay(struct evc_migrate_job *job, enum evc_handove
 	return EVC_STEP_DOUBT;
 }
 
+/* Once, when all is there; false: not to be run. */
+static bool check_there(struct evc_migrate_job *job)
+{
+	enum evc_verdict same;
+
+	if (job->checked)
+		return true;
+	tell(job, EVC_MIGRATE_CHECKING);
+	same = evc_migrate_is_same(job);
+	job->checked = same == EVC_YES;
+	if (same == EVC_NO)
+		give_up(job, "the destination's CPU is not what it was when it was compared");
+	else if (same == EVC_UNKNOWN)
+		give_up(job, "the destination ended or does not answer");
+	return job->checked;
+}
+
 /* All is there: compare, then let it run. */
 static void run_there(struct evc_migrate_job *job)
 {
-	if (!job->checked) {
-		tell(job, EVC_MIGRATE_CHECKING);
-		/* Of an earlier run nothing was kept to compare with; it was compared with the source just
-		 * now. */
-		if (!evc_migrate_is_same(job)) {
-			give_up(job, "the destination's CPU is not what it was when it was compared");
-			return;
-		}
-		job->checked = true;
-	}
+	if (!check_there(job))
+		return;
 	if (is_cancelled(job) && job->seen.source == EVC_SOURCE_GAVE) {
 		give_up(job, "cancelled");
 		return;
@@ -266,6 +275,30 @@ static void run_there(struct evc_migrate_job *job)
 	}
 }
 
+/* The source is a copy of the past now.  Whoever lives there is looked at once more before, and after. */
+static enum evc_handover_step end_source(struct evc_migrate_job *job)
+{
+	evc_migrate_look(job);
+	if (job->seen.destination != EVC_DESTINATION_RUNS) {
+		give_up(job, "the destination ran, and does not any more");
+		return EVC_STEP_DOUBT;
+	}
+	if (!end_qemu(job, &job->source)) {
+		put_advice(job,
+		           evc_arena_printf(job->arena,
+		                            "the guest runs at the destination; the source %s is paused and "
+		                            "did not end: end its process, and never let it run (cont)",
+		                            job->source.address));
+		return EVC_STEP_LEAVE;
+	}
+	job->seen.source = EVC_SOURCE_GONE;
+	evc_migrate_look_at_destination(job);
+	if (job->seen.destination == EVC_DESTINATION_RUNS)
+		return EVC_STEP_DONE;
+	give_up(job, "the destination ran, and ended while the source was ended");
+	return job->seen.destination == EVC_DESTINATION_GONE ? EVC_STEP_LOST : EVC_STEP_DOUBT;
+}
+
 /* It runs there.  Whether it does so well, the guest knows best. */
 static enum evc_handover_step finish(struct evc_migrate_job *job)
 {
@@ -273,25 +306,15 @@ static enum evc_handover_step finish(struct evc_migrate_job *job)
 	if (job->options->ask_guest &&
 	    job->options->ask_guest(job->options->context, job->findings) != EVC_YES) {
 		give_up(job, "the guest runs at the destination, but did not say that all is well");
-		put_advice(job, evc_arena_printf(
-					job->arena,
-					"the source %s keeps it as it was, paused: look at the guest, then "
-					"end one of the two (quit), and only then let the source run (cont)",
-					job->source.address));
+		put_advice(job,
+		           evc_arena_printf(job->arena,
+		                            "the source %s keeps it as it was, paused: look at the guest, "
+		                            "then end one of the two (quit), and only then let the source "
+		                            "run (cont)",
+		                            job->source.address));
 		return EVC_STEP_DOUBT;
 	}
-	if (job->options->keep_source)
-		return EVC_STEP_LEAVE;
-	if (end_qemu(job, &job->source)) {
-		job->seen.source = EVC_SOURCE_GONE;
-		return EVC_STEP_DONE;
-	}
-	put_advice(job,
-	           evc_arena_printf(job->arena,
-	                            "the guest runs at the destination; the source %s is paused and did not "
-	                            "end: end its process, and never let it run (cont)",
-	                            job->source.address));
-	return EVC_STEP_LEAVE;
+	return job->options->keep_source ? EVC_STEP_LEAVE : end_source(job);
 }
 
 static void advise_doubt(struct evc_migrate_job *job)
@@ -392,6 +415,12 @@ void evc_migrate_settle(struct evc_migrate_job *job)
 		               ? EVC_STEP_DOUBT
 		               : evc_handover_next(&job->seen);
 	} while (!step(job, next));
+	if (job->result.end == EVC_STEP_STAY || job->result.end == EVC_STEP_TAKE_BACK)
+		give_up(job,
+		        job->seen.destination == EVC_DESTINATION_WAITS
+		                ? "QEMU gave up, and did not say why"
+		                : evc_arena_printf(job->arena, "the destination %s",
+		                                   evc_handover_destination_name(job->seen.destination)));
 	job->result.source = job->seen.source;
 	job->result.destination = job->seen.destination;
 	job->result.transferred = job->progress.transferred;

@@ -13,8 +13,6 @@
 #include "guest/given.h"
 #include "guest/qmp.h"
 
-#include <signal.h>
-
 enum evc_migrate_phase {
 	EVC_MIGRATE_ASKING,    /* both sides are asked what they have */
 	EVC_MIGRATE_PREPARING, /* capabilities, limits, addresses */
@@ -42,12 +40,13 @@ struct evc_migrate_options {
 	unsigned max_downtime_ms; /* 0: QEMU's own */
 	unsigned n_channels;      /* of multifd, 0: off */
 	bool auto_converge, postcopy;
-	unsigned answer_ms;                     /* how long one answer may take; 0: 10 s */
-	unsigned stall_ms;                      /* how long nothing may move; 0: 30 s */
-	unsigned total_ms;                      /* how long memory may be copied; 0: an hour */
-	bool dry_run;                           /* ask and compare, touch nothing */
-	bool keep_source;                       /* leave it paused at the end */
-	const volatile sig_atomic_t *cancelled; /* not 0: give up as soon as that is safe; may be NULL */
+	unsigned answer_ms; /* how long one answer may take; 0: 10 s */
+	unsigned stall_ms;  /* how long nothing may move; 0: 30 s */
+	unsigned total_ms;  /* how long memory may be copied; 0: an hour */
+	bool dry_run;       /* ask and compare, touch nothing */
+	bool keep_source;   /* leave it paused at the end */
+	bool (*cancelled)(
+		void *context); /* asked often: true gives up as soon as that is safe; may be NULL */
 	void (*progress)(void *context, const struct evc_migrate_progress *progress); /* may be NULL */
 	/* A question to the guest itself, once it runs there and before the source is ended; may be NULL. */
 	enum evc_verdict (*ask_guest)(void *context, struct evc_findings *findings);

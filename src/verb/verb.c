@@ -22,6 +22,7 @@ const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_export,
 	&evc_verb_guest,
 	&evc_verb_observe,
+	&evc_verb_migrate,
 };
 /* clang-format on */
 
