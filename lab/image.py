@@ -26,6 +26,8 @@ MODULES = ("virtio_pci", "virtio_console", "virtio_net", "msr", "kvm-amd", "kvm-
 FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "multiboot_dma.bin", "vgabios-stdvga.bin", "efi-virtio.rom")
 FIRMWARE_FOLDERS = ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu")
 KERNELS = ("linux-image-cloud-amd64", "linux-image-amd64", "linux-image-kvm", "linux-image-generic")
+OWN_FILES = [os.path.join(HERE, name) for name in ("agent.c", "init", "image.py", "ticker.c", "lab.modes")] + [
+    os.path.join(TOP, "demo", "init.c")]
 KEPT = 3  # file systems
 
 
@@ -179,8 +181,6 @@ def compile_own(work):
             ("agent", os.path.join(HERE, "agent.c"), ["-static", "-D_GNU_SOURCE"]),
             ("report", os.path.join(TOP, "demo", "init.c"), None),
             ("ticker", os.path.join(HERE, "ticker.c"), None)):
-        if not os.path.exists(source):
-            continue
         # Guests get programs without a C library, which would choose instructions by CPUID.
         flags = flags or ["-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie",
                           "-mgeneral-regs-only"]
@@ -254,8 +254,8 @@ def pack(kernel, parts, own):
         archive.file(f"/lib/modules/{name}.ko", module_bytes(files[name]))
     archive.file("/lib/modules/order", "".join(f"{name}.ko\n" for name in order).encode())
     for name in ("report", "ticker"):
-        if name in own:
-            archive.file(f"/boot/{name}.initrd", guest_initrd(own[name]))
+        archive.file(f"/boot/{name}.initrd", guest_initrd(own[name]))
+    archive.file("/etc/evc/modes.d/lab.modes", read(os.path.join(HERE, "lab.modes")))
     return archive.text()
 
 
@@ -289,9 +289,7 @@ def build(evc):
         parts["/boot/vmlinuz"] = vmlinuz
         if evc:
             parts["/usr/bin/evc"] = os.path.abspath(evc)
-        sources = [os.path.join(HERE, name) for name in ("agent.c", "init", "image.py", "ticker.c")]
-        sources = [path for path in sources if os.path.exists(path)] + [os.path.join(TOP, "demo", "init.c")]
-        initrd = os.path.join(cache, f"host-{digest([*parts.values(), *sources])}.cpio")
+        initrd = os.path.join(cache, f"host-{digest([*parts.values(), *OWN_FILES])}.cpio")
         if os.path.exists(initrd):
             os.utime(initrd)
             return vmlinuz, initrd
