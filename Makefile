@@ -16,7 +16,7 @@ demo:
 	demo/run $(BUILD)
 
 check:
-	tools/deps build check live
+	tools/deps build check live lab
 	tools/check
 
 bench:

@@ -38,16 +38,16 @@ def leaves(text):
     return result
 
 
-def differences(want, got):
-    """Lines about registers that disagree and may not, and about those that may and do."""
+def differences(want, got, more=()):
+    """Lines about registers that disagree and may not, and about those that may and do; more: rows like MAY_DIFFER's."""
     wrong, allowed = [], []
     for key in sorted(set(want) | set(got), key=lambda k: [int(part, 16) for part in k.split(".")]):
         w, g = want.get(key, [0] * 4), got.get(key, [0] * 4)
         for register, a, b in zip(REGISTERS, w, g):
             mask, why = 0, ""
-            for leaf, reg, bits, reason in MAY_DIFFER:
+            for leaf, reg, bits, reason in (*MAY_DIFFER, *more):
                 if (leaf, reg) == (key, register):
-                    mask, why = bits, reason
+                    mask, why = mask | bits, reason
             if (a ^ b) & ~mask:
                 wrong.append(f"{key}:{register} promised {a:08x}, seen {b:08x}")
             elif a != b:

@@ -28,29 +28,10 @@ BOOT_SECONDS = 60
 
 sys.path.insert(0, os.path.join(SOURCE, "demo"))
 from compare import differences, leaves  # noqa: E402 pylint: disable=wrong-import-position
+from tap import Tap  # noqa: E402 pylint: disable=wrong-import-position
 
 INTEL, AMD = "GenuineIntel", "AuthenticAMD"
 MODES = (("intel-nehalem", INTEL), ("intel-haswell", INTEL), ("x86-64-v2", AMD), ("amd-zen", AMD))
-
-class Tap:
-    def __init__(self):
-        self.number = self.failed = 0
-
-    def result(self, good, name, notes=()):
-        self.number += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.number} - {name}")
-        for note in notes:
-            print(f"# {note}")
-        sys.stdout.flush()
-
-    def skip(self, name, why):
-        self.number += 1
-        print(f"ok {self.number} - {name} # SKIP {why}")
-
-    def close(self):
-        print(f"1..{self.number}")
-        return 1 if self.failed else 0
 
 
 def run(*argv, timeout=BOOT_SECONDS + 20, env=None):
