@@ -34,6 +34,7 @@ enum evc_finding_kind {
 	EVC_FINDING_DROPPED,       /* feature dropped because a need of it is not there: detail */
 	EVC_FINDING_UNREACHABLE,   /* an "or" bit that KVM cannot show on subject, cleared in the level */
 	EVC_FINDING_SECURITY,      /* the level tells a guest "not affected" though subject is */
+	EVC_FINDING_UNTOLD,        /* guests made on other are not told of a flaw (detail) that subject has */
 	EVC_FINDING_RISK,          /* a risk to be accepted: detail */
 	EVC_FINDING_FLOOR,         /* the level is below the floor */
 	EVC_FINDING_CANNOT_RETURN, /* fits there, but could not come back after a restart there */

@@ -94,6 +94,7 @@ const char *evc_finding_kind_name(enum evc_finding_kind kind)
 		[EVC_FINDING_DROPPED] = "dropped",
 		[EVC_FINDING_UNREACHABLE] = "unreachable",
 		[EVC_FINDING_SECURITY] = "security",
+		[EVC_FINDING_UNTOLD] = "untold",
 		[EVC_FINDING_RISK] = "risk",
 		[EVC_FINDING_FLOOR] = "floor",
 		[EVC_FINDING_CANNOT_RETURN] = "cannot-return",
@@ -212,6 +213,10 @@ static void put_claim(const struct evc_finding *finding, const char *features, s
 		                "a guest started on %s is told %s (not affected), but %s does not say so",
 		                finding->other, features, subject);
 		break;
+	case EVC_FINDING_UNTOLD:
+		evc_sink_printf(out, "%s is told that %s does not affect it, but %s is affected", finding->other,
+		                finding->detail, subject);
+		break;
 	case EVC_FINDING_RISK:
 		evc_sink_puts(out, "risk");
 		break;
@@ -277,7 +282,7 @@ static void put_sentence(const struct evc_finding *first, size_t n, struct evc_s
 		put_features(first, n, &features);
 	put_claim(first, features.text ? features.text : "", out);
 	evc_sink_free(&features);
-	if (first->detail[0])
+	if (first->detail[0] && first->kind != EVC_FINDING_UNTOLD)
 		evc_sink_printf(out, "%s%s", out->length > before ? ": " : "", first->detail);
 	if (first->kind == EVC_FINDING_GAIN)
 		put_remedy(first, out);
