@@ -214,8 +214,8 @@ static void put_claim(const struct evc_finding *finding, const char *features, s
 		                finding->other, features, subject);
 		break;
 	case EVC_FINDING_UNTOLD:
-		evc_sink_printf(out, "%s is told that %s does not affect it, but %s is affected", finding->other,
-		                finding->detail, subject);
+		evc_sink_printf(out, "%s is told that %s does not affect it, but %s is affected",
+		                finding->other, finding->detail, subject);
 		break;
 	case EVC_FINDING_RISK:
 		evc_sink_puts(out, "risk");
