@@ -9,6 +9,8 @@
  */
 #include "core/compare.h"
 
+#include <string.h>
+
 enum { KVM = 1 << EVC_BY_KVM, QEMU = 1 << EVC_BY_QEMU, TCG = 1 << EVC_BY_TCG, ANYBODY = KVM | QEMU | TCG };
 
 static const struct rule {
@@ -81,6 +83,12 @@ static const struct rule {
 	  .needs = EVC_F_XSAVE,
 	  .cause = EVC_CAUSE_GUEST,
 	  .why = "the compacted size for what the guest has switched on" },
+	{ .first = EVC_F_CPU_BRANDID_0,
+	  .last = EVC_F_CPU_BRANDID_11,
+	  .by = QEMU | TCG,
+	  .needs = EVC_N_FEATURES,
+	  .cause = EVC_CAUSE_QEMU_ADDS,
+	  .why = "the same brand string without the blanks around it" },
 	{ .first = EVC_F_E_STEPPING_ID,
 	  .last = EVC_F_E_EXT_FAMILY,
 	  .by = QEMU | TCG,
@@ -105,6 +113,15 @@ static bool is_repeated_signature(const struct evc_dump *seen, const struct evc_
 	return evc_dump_register(seen, place->leaf, 0, place->reg, &known) == signature;
 }
 
+static bool is_same_brand(const struct evc_compare *compare)
+{
+	struct evc_cpu predicted, seen;
+
+	evc_cpu_decode(compare->predicted, &predicted);
+	evc_cpu_decode(compare->seen, &seen);
+	return !strcmp(predicted.brand, seen.brand);
+}
+
 /* Not larger than what all states need. */
 static bool is_size(const struct evc_dump *seen, enum evc_feature_id id)
 {
@@ -123,6 +140,8 @@ static bool holds(const struct rule *rule, const struct evc_compare *compare,
 	if (id < rule->first || id > rule->last || !(rule->by >> compare->by & 1) ||
 	    (rule->os && !compare->os) || !sees(compare->seen, rule->needs))
 		return false;
+	if (rule->first == EVC_F_CPU_BRANDID_0)
+		return is_same_brand(compare);
 	if (rule->first == EVC_F_E_STEPPING_ID)
 		return is_repeated_signature(compare->seen, &difference->place);
 	return is_size(compare->seen, id);

@@ -212,8 +212,11 @@ int evc_machine_give_cpuid(const struct evc_machine *machine, const struct evc_d
 		const struct evc_leaf *leaf = &dump->leaves[i];
 		const uint32_t *value = leaf->value;
 
-		/* KVM answers what it was not given with zero; old ones take few leaves. */
-		if (!(value[EVC_EAX] | value[EVC_EBX] | value[EVC_ECX] | value[EVC_EDX]) && leaf->subleaf)
+		/*
+		 * KVM answers what it was not given with zero, and old ones take few leaves.  Into an empty
+		 * leaf 0xd, that of a guest without XSAVE, it would write a size.
+		 */
+		if (!(value[EVC_EAX] | value[EVC_EBX] | value[EVC_ECX] | value[EVC_EDX]))
 			continue;
 		if (cpuid->nent == MAX_ENTRIES)
 			return evc_fail(err, EVC_ERR_LIMIT, "more than %d leaves for one vCPU", MAX_ENTRIES);

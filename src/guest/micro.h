@@ -35,14 +35,15 @@ struct evc_micro {
 int evc_micro_look(const struct evc_dump *vcpu, struct evc_arena *arena, struct evc_micro *ret_micro,
                    struct evc_error *err);
 
+enum { EVC_MICRO_BATCHES = 40 };
+
 /* What one CPUID costs in a guest: an exit to KVM and the way back. */
 struct evc_micro_cost {
-	uint64_t n;             /* CPUIDs of the loop */
-	double loop_ns;         /* wall-clock time of one in a loop that does nothing else */
-	double rate;            /* of that loop, per second */
-	uint32_t tsc_khz;       /* cycles of the vCPU's clock per ms, 0 when KVM does not tell */
-	uint32_t least, median; /* cycles of one, between two RDTSC */
-	uint32_t clock_least;   /* cycles between two RDTSC with nothing between */
+	uint64_t n;                /* CPUIDs of all batches */
+	double best_ns, median_ns; /* wall-clock time of one, by batches of a loop that does nothing else */
+	uint32_t tsc_khz;          /* cycles of the vCPU's clock per ms, 0 when KVM does not tell */
+	uint32_t least, median;    /* cycles of one, between two RDTSC */
+	uint32_t clock_least;      /* cycles between two RDTSC with nothing between */
 	bool exits_counted;
 	double exits_per_cpuid; /* as KVM counts them in the loop: 1 unless something else exits */
 };

@@ -23,6 +23,7 @@ const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_guest,
 	&evc_verb_observe,
 	&evc_verb_migrate,
+	&evc_verb_verify,
 };
 /* clang-format on */
 

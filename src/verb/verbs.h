@@ -21,5 +21,6 @@ extern const struct evc_verb evc_verb_observe;
 extern const struct evc_verb evc_verb_migrate;
 extern const struct evc_verb evc_verb_show;
 extern const struct evc_verb evc_verb_cpuinfo;
+extern const struct evc_verb evc_verb_verify;
 
 #endif

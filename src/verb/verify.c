@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* evc verify: run guests at a mode here, and hold what they see against what was predicted. */
+#include "verb/verify.h"
+
+#include "core/qemu.h"
+#include "host/capture.h"
+#include "host/kvm.h"
+#include "text/report.h"
+#include "verb/input.h"
+#include "verb/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	STATUS_UNTESTED = 3,
+	COST_CPUIDS = 20000, /* 4 s on the slowest machine seen, a KVM inside an emulated CPU */
+};
+
+static const struct evc_param params[] = {
+	{ .name = "mode", .letter = 'm', .value = "MODE", .help = "the mode, as \"evc modes\" lists them" },
+	{ .name = "all-modes", .letter = 'a', .help = "every mode of this host's vendor, as a table" },
+	{ .name = "host", .value = "FILE", .help = "predict for this host's guests, and try them here" },
+	{ .name = "inside", .help = "the probe guest alone: a Linux kernel with our init under QEMU" },
+	{ .name = "micro", .help = "the micro-VM alone: KVM without QEMU and without an operating system" },
+	{ .name = "accel",
+	  .value = "ACCEL",
+	  .help = "of the probe guest: kvm or tcg; kvm unless it is not there" },
+	{ .name = "kernel", .value = "FILE", .help = "Linux kernel of the probe guest" },
+	{ .name = "cost", .help = "measure what one CPUID costs a guest: an exit to KVM and back" },
+	{ 0 },
+};
+
+static void progress(const struct evc_command *command, const char *text, size_t i, size_t n)
+{
+	if (!command->progress)
+		return;
+	if (n)
+		fprintf(stderr, "\r\033[K%zu of %zu: %s", i, n, text);
+	else
+		fputs("\r\033[K", stderr);
+	fflush(stderr);
+}
+
+/* This machine, and what its KVM offers and keeps. */
+static int look_around(struct evc_command *command, struct evc_verify *verify, struct evc_error *err)
+{
+	struct evc_findings findings = { .arena = command->arena };
+	struct evc_offer_options options = { 0 };
+	struct evc_set overridden;
+	struct evc_error why = { 0 };
+	int status = evc_capture(command->arena, NULL, &verify->here, &findings, err);
+
+	if (status == EVC_OK)
+		status = evc_offer_make(&verify->here, &options, command->arena, &verify->offer_here, NULL,
+		                        err);
+	if (status < 0)
+		return status;
+	if (verify->here.facts.qemu && *verify->here.facts.qemu &&
+	    !evc_qemu_version(verify->here.facts.qemu, &verify->qemu))
+		verify->qemu = 0;
+	verify->trusted = evc_kvm_trusted(command->arena, &overridden, &why);
+	verify->no_kvm = why.code ? evc_arena_printf(command->arena, "%s", why.text) : "";
+	if (verify->no_kvm)
+		return EVC_OK;
+	return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+}
+
+static int choose_host(struct evc_command *command, struct evc_verify *verify, struct evc_error *err)
+{
+	const char *path = evc_args_value(&command->args, "host");
+	struct evc_offer_options options = { 0 };
+	int status;
+
+	verify->host = verify->here;
+	verify->offer = verify->offer_here;
+	if (!path)
+		return EVC_OK;
+	status = evc_input_host(command, path, &verify->host, err);
+	if (status < 0)
+		return status;
+	verify->other_host = true;
+	return evc_offer_make(&verify->host, &options, command->arena, &verify->offer, NULL, err);
+}
+
+static void choose_accelerator(const struct evc_args *args, struct evc_verify *verify)
+{
+	const char *accel = evc_args_value(args, "accel");
+
+	if (accel)
+		verify->accel = strcmp(accel, "tcg") ? EVC_ACCEL_KVM : EVC_ACCEL_TCG;
+	else
+		verify->accel = *verify->no_kvm ? EVC_ACCEL_TCG : EVC_ACCEL_KVM;
+}
+
+/* What this machine can and cannot do, said before anything is tried. */
+static void say_what_is_missing(const struct evc_verify *verify, struct evc_sink *messages)
+{
+	if (verify->micro && *verify->no_kvm)
+		evc_sink_printf(messages, "evc: KVM cannot be used: %s\n", verify->no_kvm);
+	if (verify->inside && verify->accel == EVC_ACCEL_TCG)
+		evc_sink_puts(messages, "evc: the probe guest runs under TCG, QEMU's own emulation of a CPU: "
+		                        "what TCG cannot show is reduced\n");
+	if (!*verify->no_kvm && verify->trusted == EVC_NO)
+		evc_sink_puts(messages,
+		              "evc: this KVM shows guests features that were masked: it cannot be trusted\n");
+}
+
+/* The status of it all: a difference is worse than what could not be tried. */
+static int status_of(const struct evc_verify *verify, const struct evc_verify_proof *proofs, size_t n)
+{
+	bool held = false, untested = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (proofs[i].state == EVC_VERIFY_BROKEN)
+			return evc_verdict_exit(EVC_NO);
+		held |= proofs[i].state == EVC_VERIFY_HELD;
+		untested |= proofs[i].state == EVC_VERIFY_UNTESTED;
+	}
+	if (!*verify->no_kvm && verify->micro && verify->trusted == EVC_NO)
+		return evc_verdict_exit(EVC_NO);
+	return held && !untested ? evc_verdict_exit(EVC_YES) : STATUS_UNTESTED;
+}
+
+static void report(struct evc_command *command, const struct evc_verify *verify,
+                   const struct evc_verify_proof *proofs, size_t n, bool table)
+{
+	if (command->json) {
+		evc_report_json(evc_verify_json(verify, proofs, n), command->out);
+		return;
+	}
+	if (table)
+		evc_verify_table(verify, proofs, n, command->out);
+	for (size_t i = 0; i < n; i++) {
+		if (!table)
+			evc_verify_report(verify, &proofs[i], command->out);
+		evc_report_findings(&proofs[i].findings, command->messages);
+	}
+	evc_verify_summary(verify, proofs, n, command->out);
+}
+
+static int verify_one(struct evc_command *command, struct evc_verify *verify, const struct evc_mode *mode,
+                      unsigned version, struct evc_error *err)
+{
+	struct evc_verify_proof *proof = evc_arena_alloc(command->arena, sizeof(*proof));
+	int status;
+
+	if (!proof)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	say_what_is_missing(verify, command->messages);
+	status = evc_verify_mode(verify, mode, version, proof, err);
+	if (status < 0)
+		return status;
+	report(command, verify, proof, 1, false);
+	return status_of(verify, proof, 1);
+}
+
+static int verify_all(struct evc_command *command, struct evc_verify *verify, struct evc_error *err)
+{
+	size_t n = verify->modes.n;
+	struct evc_verify_proof *proofs = evc_arena_array(command->arena, n, sizeof(*proofs));
+
+	if (!proofs)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	say_what_is_missing(verify, command->messages);
+	for (size_t i = 0; i < n; i++) {
+		int status;
+
+		progress(command, verify->modes.items[i]->key, i + 1, n);
+		status = evc_verify_mode(verify, verify->modes.items[i], 0, &proofs[i], err);
+		if (status < 0)
+			return status;
+	}
+	progress(command, "", 0, 0);
+	report(command, verify, proofs, n, true);
+	return status_of(verify, proofs, n);
+}
+
+static int measure_cost(struct evc_command *command, const struct evc_verify *verify, struct evc_error *err)
+{
+	struct evc_micro_cost cost;
+	int status;
+
+	if (*verify->no_kvm)
+		return evc_fail(err, EVC_ERR_UNSUPPORTED, "the cost of an exit cannot be measured: %s",
+		                verify->no_kvm);
+	status = evc_micro_measure(&verify->offer_here.dump, COST_CPUIDS, command->arena, &cost, err);
+	if (status < 0)
+		return status;
+	if (command->json)
+		evc_report_json(evc_verify_cost_json(&cost), command->out);
+	else
+		evc_verify_cost_report(&cost, command->out);
+	return EVC_OK;
+}
+
+static int check_arguments(const struct evc_args *args, struct evc_error *err)
+{
+	bool mode = evc_args_flag(args, "mode"), all = evc_args_flag(args, "all-modes");
+	const char *accel = evc_args_value(args, "accel");
+
+	if (accel && strcmp(accel, "kvm") != 0 && strcmp(accel, "tcg") != 0)
+		return evc_fail(err, EVC_ERR_USAGE, "--accel %s: kvm or tcg", accel);
+	if (args->n_operands)
+		return evc_fail(err, EVC_ERR_USAGE, "takes no operand; a host is named by --host");
+	if (mode && all)
+		return evc_fail(err, EVC_ERR_USAGE, "--mode or --all-modes, not both");
+	if (!mode && !all && !evc_args_flag(args, "cost"))
+		return evc_fail(err, EVC_ERR_USAGE, "name a mode with --mode, or say --all-modes or --cost");
+	if (evc_args_flag(args, "inside") && evc_args_flag(args, "micro"))
+		return evc_fail(err, EVC_ERR_USAGE, "--inside or --micro; without both, both are tried");
+	return EVC_OK;
+}
+
+static int run(struct evc_command *command, struct evc_error *err)
+{
+	const struct evc_args *args = &command->args;
+	struct evc_verify *verify = evc_arena_alloc(command->arena, sizeof(*verify));
+	const struct evc_mode *mode;
+	unsigned version;
+	int status = check_arguments(args, err);
+
+	if (status < 0)
+		return status;
+	if (!verify)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	verify->arena = command->arena;
+	verify->kernel = evc_args_value(args, "kernel");
+	verify->micro = !evc_args_flag(args, "inside");
+	verify->inside = !evc_args_flag(args, "micro");
+	if ((status = evc_input_modes(command, &verify->modes, err)) < 0 ||
+	    (status = evc_input_mode(command, &verify->modes, "mode", &mode, &version, err)) < 0 ||
+	    (status = look_around(command, verify, err)) < 0 ||
+	    (status = choose_host(command, verify, err)) < 0)
+		return status;
+	choose_accelerator(args, verify);
+	if (evc_args_flag(args, "cost"))
+		status = measure_cost(command, verify, err);
+	if (status < 0)
+		return status;
+	if (evc_args_flag(args, "all-modes"))
+		return verify_all(command, verify, err);
+	return mode ? verify_one(command, verify, mode, version, err) : status;
+}
+
+const struct evc_verb evc_verb_verify = {
+	.name = "verify",
+	.summary = "run guests at a mode here and prove what they see",
+	.operands = "",
+	.help = "Run guests at a mode on this machine and hold every leaf that they see against what \"evc apply\"\n"
+		"predicts.  Two guests: a micro-VM, which is KVM alone and executes CPUID, RDMSR and XGETBV in ring 0\n"
+		"and 3, and a probe guest, which is a Linux kernel under QEMU as \"evc export\" configures it.\n"
+		"Each difference is said with its cause.  A feature that cannot be shown here is \"reduced\",\n"
+		"said by name and never counted as proved.  A KVM that does not keep to masks is found out.\n"
+		"\n"
+		"Status: 0 all as predicted, 1 something differs, 3 it could not be tested.\n"
+		"\n"
+		"    evc verify --mode amd-zen\n"
+		"    evc verify --all-modes --micro\n"
+		"    evc verify --cost",
+	.params = params,
+	.run = run,
+};
