@@ -190,5 +190,8 @@ void evc_linux_ppin(struct evc_linux_work *work);
 void evc_linux_split_lock(struct evc_linux_work *work);
 void evc_linux_mitigations(struct evc_linux_work *work);
 void evc_linux_lines(struct evc_linux_work *work);
+void evc_linux_caches(struct evc_linux_work *work, struct evc_linux_value *size, struct evc_linux_value *tlb);
+void evc_linux_show_if_positive(struct evc_linux_value *value, bool known);
+void evc_linux_topology(struct evc_linux_work *work);
 
 #endif

@@ -312,6 +312,12 @@ struct evc_linux_cpus {
 	uint8_t stepping, stepping_last;
 };
 
+enum { EVC_LINUX_CPUS_TEXT = 96 };
+
+/* "AMD family 0x17 models 0x30 to 0x4f"; returns buf. */
+char *evc_linux_cpus_format(const struct evc_linux_cpus *cpus, char buf[static EVC_LINUX_CPUS_TEXT]);
+bool evc_linux_cpus_equal(const struct evc_linux_cpus *a, const struct evc_linux_cpus *b);
+
 /* What a condition rests on. */
 enum evc_linux_reason {
 	EVC_LINUX_NO_REASON,       /* always */

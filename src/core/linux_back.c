@@ -126,6 +126,7 @@ static enum evc_truth evaluate(const struct look *look, uint16_t number, const s
 	case EVC_LINUX_REASON_PLATFORM:
 	case EVC_LINUX_REASON_SWITCH:
 	case EVC_LINUX_REASON_CPU:
+	case EVC_LINUX_REASON_NUMBER:
 	case EVC_LINUX_REASON_TEXT:
 		break;
 	}

@@ -50,6 +50,7 @@ static void gather(const struct evc_linux_trace *trace, uint16_t number, const c
 	case EVC_LINUX_REASON_OPTION:
 	case EVC_LINUX_REASON_SWITCH:
 	case EVC_LINUX_REASON_CPU:
+	case EVC_LINUX_REASON_NUMBER:
 	case EVC_LINUX_REASON_TEXT:
 		break;
 	}
@@ -91,8 +92,11 @@ static bool asks_same(const struct evc_linux_node *a, const struct evc_linux_nod
 	case EVC_LINUX_REASON_PLATFORM:
 	case EVC_LINUX_REASON_SWITCH:
 		return a->id == b->id;
-	case EVC_LINUX_REASON_OPTION:
 	case EVC_LINUX_REASON_CPU:
+		return evc_linux_cpus_equal(&a->cpus, &b->cpus);
+	case EVC_LINUX_REASON_NUMBER:
+		return a->limit == b->limit && same_text(a->text, b->text);
+	case EVC_LINUX_REASON_OPTION:
 	case EVC_LINUX_REASON_TEXT:
 		return same_text(a->text, b->text);
 	case EVC_LINUX_NO_REASON:

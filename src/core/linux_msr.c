@@ -120,7 +120,8 @@ static struct evc_linux_answer assumed(const struct evc_linux_work *work, uint32
 		answer.known = ~answers[i].unknown;
 		answer.value = answers[i].value & answer.known;
 		answer.readable = answers[i].faults ? EVC_ABSENT : EVC_PRESENT;
-		if (index == 0x8b && work->vendor != EVC_LINUX_VENDOR_INTEL && platform != EVC_LINUX_HYPERV)
+		if (index == EVC_LINUX_MSR_MICROCODE && work->vendor == EVC_LINUX_VENDOR_AMD &&
+		    platform != EVC_LINUX_HYPERV)
 			answer.value = QEMU_AMD_REVISION;
 		return answer;
 	}

@@ -6,6 +6,8 @@
  */
 #include "core/linux-private.h"
 
+#include <stdio.h>
+
 enum {
 	MAX_NODES = 8192,
 	MAX_STEPS = 4096,
@@ -137,4 +139,43 @@ enum evc_truth evc_linux_recompute(const struct evc_linux_trace *trace, enum evc
 		}
 	}
 	return truth_or(truth_and(now, truth_not(forbidden)), forced);
+}
+
+/* " families 0x15 to 0x17", " family 0x17"; nothing when it is any. */
+static int range(char *buf, size_t size, const char *one, const char *many, unsigned first, unsigned last)
+{
+	if (!first && last == UINT8_MAX)
+		return 0;
+	if (first == last)
+		return snprintf(buf, size, " %s 0x%x", one, first);
+	if (last == UINT8_MAX)
+		return snprintf(buf, size, " %s 0x%x and above", many, first);
+	return snprintf(buf, size, " %s 0x%x to 0x%x", many, first, last);
+}
+
+char *evc_linux_cpus_format(const struct evc_linux_cpus *cpus, char buf[static EVC_LINUX_CPUS_TEXT])
+{
+	static const char *const vendors[EVC_LINUX_N_VENDORS] = {
+		[EVC_LINUX_VENDOR_INTEL] = "Intel",      [EVC_LINUX_VENDOR_AMD] = "AMD",
+		[EVC_LINUX_VENDOR_HYGON] = "Hygon",      [EVC_LINUX_VENDOR_CENTAUR] = "Centaur",
+		[EVC_LINUX_VENDOR_ZHAOXIN] = "Zhaoxin",  [EVC_LINUX_VENDOR_TRANSMETA] = "Transmeta",
+		[EVC_LINUX_VENDOR_NSC] = "NSC",          [EVC_LINUX_VENDOR_VORTEX] = "Vortex",
+		[EVC_LINUX_VENDOR_ANY] = "any vendor's",
+	};
+	size_t at = (size_t)snprintf(buf, EVC_LINUX_CPUS_TEXT, "%s", vendors[cpus->vendor]);
+
+	at += (size_t)range(buf + at, EVC_LINUX_CPUS_TEXT - at, "family", "families", cpus->family,
+	                    cpus->family_last);
+	at += (size_t)range(buf + at, EVC_LINUX_CPUS_TEXT - at, "model", "models", cpus->model,
+	                    cpus->model_last);
+	range(buf + at, EVC_LINUX_CPUS_TEXT - at, "stepping", "steppings", cpus->stepping,
+	      cpus->stepping_last);
+	return buf;
+}
+
+bool evc_linux_cpus_equal(const struct evc_linux_cpus *a, const struct evc_linux_cpus *b)
+{
+	return a->vendor == b->vendor && a->family == b->family && a->family_last == b->family_last &&
+	       a->model == b->model && a->model_last == b->model_last && a->stepping == b->stepping &&
+	       a->stepping_last == b->stepping_last;
 }

@@ -118,7 +118,7 @@ static void print_row(const struct evc_linux_row *row, struct evc_sink *sink)
 static void print_leaf(const struct evc_linux_tree *tree, const struct evc_linux_node *node,
                        struct evc_sink *sink)
 {
-	char bit[EVC_BIT_TEXT];
+	char bit[EVC_BIT_TEXT], cpus[EVC_LINUX_CPUS_TEXT];
 
 	switch (node->reason) {
 	case EVC_LINUX_NO_REASON:
@@ -154,8 +154,15 @@ static void print_leaf(const struct evc_linux_tree *tree, const struct evc_linux
 	case EVC_LINUX_REASON_SWITCH:
 		evc_sink_printf(sink, "this kernel's %s", evc_linux_switch_symbols[node->id]);
 		break;
-	case EVC_LINUX_REASON_OPTION:
 	case EVC_LINUX_REASON_CPU:
+		evc_sink_puts(sink, evc_linux_cpus_format(&node->cpus, cpus));
+		break;
+	case EVC_LINUX_REASON_NUMBER:
+		evc_sink_printf(sink, "%s 0x%" PRIx64, node->text, node->limit);
+		if (node->truth != EVC_UNSURE)
+			evc_sink_printf(sink, " (0x%" PRIx64 ")", node->number);
+		break;
+	case EVC_LINUX_REASON_OPTION:
 	case EVC_LINUX_REASON_TEXT:
 		evc_sink_puts(sink, node->text ? node->text : "");
 		break;

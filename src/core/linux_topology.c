@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where a logical CPU is: package, core, and how many share them.
+ *
+ * CPUID says how the APIC's number is cut into thread, core and package; counting the processors that are
+ * there gives siblings and cores.  Kernels before 6.9 cut by vendor: Intel by leaf 0x1f or 0xb, else by
+ * leaves 1 and 4; AMD by leaf 0x80000008, and only with TOPOEXT by 0x8000001e and 0xb.  Since 6.9 one parser
+ * serves all. (linux:arch/x86/kernel/cpu/topology.c, amd.c before 6.9; topology_common.c, topology_ext.c,
+ * topology_amd.c since)
+ */
+#include "core/linux-private.h"
+
+/* The cut of one logical CPU's number. */
+struct cut {
+	uint32_t apicid;
+	uint32_t package, core;
+	unsigned smt_shift, package_shift;
+	unsigned threads, processors; /* of a core, of a package, as CPUID counts */
+	bool known;
+};
+
+static unsigned order(unsigned n)
+{
+	return n <= 1 ? 0 : 32U - (unsigned)__builtin_clz(n - 1);
+}
+
+static uint32_t below(unsigned shift)
+{
+	return shift >= 32 ? UINT32_MAX : (UINT32_C(1) << shift) - 1;
+}
+
+static uint32_t above(uint32_t number, unsigned shift)
+{
+	return shift >= 32 ? 0 : number >> shift;
+}
+
+/* One dump's leaves, and whether all that was asked was there. */
+struct source {
+	struct evc_dump_reader reader;
+	bool known;
+};
+
+static uint32_t reg(struct source *source, uint32_t leaf, uint32_t subleaf, enum evc_reg which)
+{
+	struct evc_leaf whole;
+
+	evc_dump_reader_leaf(&source->reader, leaf, subleaf, &whole);
+	if (whole.known[which] != UINT32_MAX)
+		source->known = false;
+	return whole.value[which];
+}
+
+enum {
+	SMT = 1,
+	MAX_SUBLEAVES = 16,
+};
+
+/* A leaf of extended topology, level by level; false when its first level does not count. */
+static bool extended(struct source *source, uint32_t leaf, bool new, struct cut *cut)
+{
+	uint32_t count = reg(source, leaf, 0, EVC_EBX) & 0xffff,
+		 type = reg(source, leaf, 0, EVC_ECX) >> 8 & 0xff;
+	unsigned shift = reg(source, leaf, 0, EVC_EAX) & 0x1f;
+
+	if (!count || (new ? type == 0 : type != SMT))
+		return false;
+	cut->apicid = reg(source, leaf, 0, EVC_EDX);
+	cut->smt_shift = type == SMT ? shift : 0;
+	if (new && !cut->smt_shift && type == SMT &&count > 1)
+		cut->smt_shift = order(count);
+	cut->threads = count;
+	cut->package_shift = cut->smt_shift;
+	cut->processors = count;
+	for (unsigned i = 1; i < MAX_SUBLEAVES; i++) {
+		type = reg(source, leaf, i, EVC_ECX) >> 8 & 0xff;
+		count = reg(source, leaf, i, EVC_EBX) & 0xffff;
+		if (!type || (new && !count))
+			break;
+		cut->package_shift = reg(source, leaf, i, EVC_EAX) & 0x1f;
+		cut->processors = count;
+	}
+	return true;
+}
+
+static bool any_extended(const struct evc_linux_work *work, struct source *source, bool new, struct cut *cut)
+{
+	uint32_t level = work->level, xlevel = work->xlevel;
+
+	if (level >= 0x1f && extended(source, 0x1f, new, cut))
+		return true;
+	if (new &&xlevel >= 0x80000026 && extended(source, 0x80000026, new, cut))
+		return true;
+	return level >= 0xb && extended(source, 0xb, new, cut);
+}
+
+static void set_ids(struct cut *cut)
+{
+	cut->package = above(cut->apicid, cut->package_shift);
+	cut->core = above(cut->apicid & below(cut->package_shift), cut->smt_shift);
+}
+
+/* Leaves 1 and 4: processors and cores of a package, each rounded up to a power of two. */
+static void legacy(struct evc_linux_work *work, struct source *source, struct cut *cut)
+{
+	uint32_t ebx = reg(source, 1, 0, EVC_EBX), four = work->level >= 4 ? reg(source, 4, 0, EVC_EAX) : 0;
+	unsigned cores = four & 0x1f ? (four >> 26) + 1 : 1, processors = ebx >> 16 & 0xff;
+	bool ht = evc_linux_has(work, EVC_LINUX_F_HT).truth == EVC_PRESENT;
+
+	cut->processors = ht ? processors : cores;
+	cut->package_shift = ht ? order(processors) : order(cores);
+	cut->smt_shift = cut->package_shift > order(cores) ? cut->package_shift - order(cores) : 0;
+	cut->threads = 1U << (cut->smt_shift < 8 ? cut->smt_shift : 8);
+	set_ids(cut);
+	if (!work->tree->switches[EVC_LINUX_S_TOPOLOGY] && !ht) {
+		/* Each CPU is taken for a package of its own. */
+		cut->package = cut->apicid;
+		cut->core = 0;
+	}
+}
+
+static void old_amd(struct evc_linux_work *work, struct source *source, struct cut *cut)
+{
+	bool topoext = evc_linux_has(work, EVC_LINUX_F_TOPOEXT).truth == EVC_PRESENT;
+	uint32_t sizes = work->xlevel >= 0x80000008 ? reg(source, 0x80000008, 0, EVC_ECX) : 0, ebx;
+	unsigned bits = sizes >> 12 & 0xf;
+
+	cut->processors = (sizes & 0xff) + 1;
+	cut->package_shift = bits ? bits : order(cut->processors);
+	cut->threads = 1;
+	set_ids(cut);
+	if (!topoext)
+		return;
+	ebx = reg(source, 0x8000001e, 0, EVC_EBX);
+	cut->threads = (ebx >> 8 & 0xff) + 1;
+	if (work->family >= 0x17)
+		cut->core = ebx & 0xff;
+	if (any_extended(work, source, false, cut))
+		set_ids(cut);
+}
+
+static void new_amd(struct evc_linux_work *work, struct source *source, struct cut *cut)
+{
+	bool topoext = evc_linux_has(work, EVC_LINUX_F_TOPOEXT).truth == EVC_PRESENT;
+	bool found = any_extended(work, source, true, cut);
+	unsigned nodes;
+
+	if (!found && work->xlevel >= 0x80000008) {
+		uint32_t sizes = reg(source, 0x80000008, 0, EVC_ECX);
+
+		cut->processors = (sizes & 0xff) + 1;
+		cut->package_shift = sizes >> 12 & 0xf ? sizes >> 12 & 0xf : order(cut->processors);
+	}
+	if (!found && topoext) {
+		cut->apicid = reg(source, 0x8000001e, 0, EVC_EAX);
+		if (work->family >= 0x17) {
+			cut->threads = (reg(source, 0x8000001e, 0, EVC_EBX) >> 8 & 0xff) + 1;
+			cut->smt_shift = order(cut->threads);
+		}
+	}
+	set_ids(cut);
+	nodes = topoext ? (reg(source, 0x8000001e, 0, EVC_ECX) >> 8 & 7) + 1 : 1;
+	if (work->family < 0x17 && nodes > 1 && cut->processors >= nodes)
+		cut->core %= cut->processors / nodes;
+}
+
+static struct cut cut_of(struct evc_linux_work *work, const struct evc_dump *dump)
+{
+	bool amds = work->vendor == EVC_LINUX_VENDOR_AMD || work->vendor == EVC_LINUX_VENDOR_HYGON;
+	bool new = work->tree->switches[EVC_LINUX_S_TOPOLOGY];
+	struct source source = { .reader = { .dump = dump },
+		                 .known = work->level_known && work->vendor_known };
+	struct cut cut = { .threads = 1, .processors = 1 };
+
+	cut.apicid = reg(&source, 1, 0, EVC_EBX) >> 24;
+	if (amds && new)
+		new_amd(work, &source, &cut);
+	else if (amds)
+		old_amd(work, &source, &cut);
+	else if (work->vendor == EVC_LINUX_VENDOR_INTEL && any_extended(work, &source, new, &cut))
+		set_ids(&cut);
+	else
+		legacy(work, &source, &cut);
+	cut.known = source.known;
+	return cut;
+}
+
+/* --- how many there are -----------------------------------------------------------------------------------
+ */
+
+struct shared {
+	unsigned siblings, cores;
+	bool assumed, unsure;
+};
+
+/* A dump may stand for many processors, and may be the only one of its machine: then CPUID's counts are used.
+ */
+static struct shared as_cpuid_counts(const struct cut *cut)
+{
+	unsigned cores = cut->threads ? cut->processors / cut->threads : cut->processors;
+
+	return (struct shared){ .siblings = cut->processors, .cores = cores ? cores : 1, .assumed = true };
+}
+
+static bool seen_before(struct evc_linux_work *work, const struct evc_host *host, size_t last,
+                        const struct cut *cut)
+{
+	for (size_t i = 0; i < last; i++) {
+		struct cut other = cut_of(work, &host->cpus[i]);
+
+		if (other.package == cut->package && other.core == cut->core)
+			return true;
+	}
+	return false;
+}
+
+enum { MAX_COUNTED = 64 }; /* processors compared one with another; larger machines go by CPUID's counts */
+
+static struct shared count(struct evc_linux_work *work, const struct cut *cut)
+{
+	const struct evc_host *host = work->question->host;
+	struct shared shared = { 0 };
+
+	if (!host || host->n_cpus < 1 || host->n_cpus > MAX_COUNTED)
+		return as_cpuid_counts(cut);
+	for (size_t i = 0; i < host->n_cpus; i++) {
+		struct cut other = cut_of(work, &host->cpus[i]);
+
+		if (host->cpus[i].n_alike > 1)
+			return as_cpuid_counts(cut);
+		if (!other.known)
+			shared.unsure = true;
+		if (other.package != cut->package)
+			continue;
+		shared.siblings++;
+		shared.cores += !seen_before(work, host, i, &other);
+	}
+	if (host->n_cpus == 1 && cut->processors > 1)
+		return as_cpuid_counts(cut);
+	return shared;
+}
+
+/* --- as the caller says
+ * --------------------------------------------------------------------------------------- */
+
+/* QEMU's layout: threads within cores within sockets, each level's number in as many bits as it needs. */
+static void given(struct evc_linux_work *work, struct cut *ret_cut, struct shared *ret_shared)
+{
+	const struct evc_linux_env *env = work->env;
+	unsigned threads = env->threads ? env->threads : 1, sockets = env->sockets ? env->sockets : 1;
+	unsigned cores = env->cores, cpu = work->question->cpu, thread, core, socket;
+
+	if (!cores)
+		cores = env->cpus / threads / sockets ? env->cpus / threads / sockets : 1;
+	thread = cpu % threads;
+	core = cpu / threads % cores;
+	socket = cpu / threads / cores;
+	ret_cut->smt_shift = order(threads);
+	ret_cut->package_shift = order(threads) + order(cores);
+	ret_cut->apicid = (uint32_t)(((uint64_t)socket << order(cores) | core) << order(threads) | thread);
+	ret_cut->package = socket;
+	ret_cut->core = core;
+	ret_cut->known = true;
+	*ret_shared = (struct shared){ .siblings = threads * cores, .cores = cores };
+}
+
+void evc_linux_topology(struct evc_linux_work *work)
+{
+	struct evc_linux_view *view = work->view;
+	struct cut cut = { 0 };
+	struct shared shared;
+	struct evc_linux_truth known = { .truth = EVC_PRESENT };
+
+	if (work->env->cpus) {
+		given(work, &cut, &shared);
+	} else {
+		cut = cut_of(work, work->question->dump);
+		shared = count(work, &cut);
+	}
+	if (!cut.known)
+		known.truth = EVC_UNSURE;
+	if (shared.assumed)
+		known.depends = UINT32_C(1) << EVC_LINUX_BY_SHAPE;
+	view->lines[EVC_LINUX_PHYSICAL_ID] =
+		(struct evc_linux_value){ .number = cut.package, .known = known };
+	view->lines[EVC_LINUX_CORE_ID] = (struct evc_linux_value){ .number = cut.core, .known = known };
+	view->lines[EVC_LINUX_APICID] = (struct evc_linux_value){ .number = cut.apicid, .known = known };
+	view->lines[EVC_LINUX_INITIAL_APICID] =
+		(struct evc_linux_value){ .number = cut.apicid, .known = known };
+	if (shared.unsure)
+		known.truth = EVC_UNSURE;
+	view->lines[EVC_LINUX_SIBLINGS] =
+		(struct evc_linux_value){ .number = shared.siblings, .known = known };
+	view->lines[EVC_LINUX_CPU_CORES] = (struct evc_linux_value){ .number = shared.cores, .known = known };
+	for (unsigned line = EVC_LINUX_PHYSICAL_ID; line <= EVC_LINUX_INITIAL_APICID; line++)
+		view->lines[line].shown.truth = EVC_PRESENT;
+}
