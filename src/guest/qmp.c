@@ -253,22 +253,31 @@ static void begin(struct evc_qmp *qmp, const char *name)
 	memcpy(qmp->name, name, length);
 }
 
+/* What was opened; of what was not, the state alone. */
+static int finish_open(struct evc_qmp *qmp, int status, struct evc_qmp *ret_qmp)
+{
+	enum evc_qmp_state state = qmp->state;
+
+	if (status < 0) {
+		evc_qmp_close(qmp);
+		qmp->state = state;
+	}
+	*ret_qmp = *qmp;
+	return status;
+}
+
 int evc_qmp_open(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_ms, struct evc_error *err)
 {
 	struct evc_qmp qmp;
 	struct evc_qmp_address to;
 	int status = evc_qmp_address_parse(address, &to, err);
 
-	if (status < 0)
-		return status;
 	begin(&qmp, address);
+	if (status < 0)
+		return finish_open(&qmp, fail_as(&qmp, EVC_QMP_GONE, status, err), ret_qmp);
 	qmp.fd = open_address(&to, now_ms() + timeout_ms, err);
 	status = qmp.fd < 0 ? fail_as(&qmp, EVC_QMP_GONE, qmp.fd, err) : greet(&qmp, timeout_ms, err);
-	if (status < 0)
-		evc_qmp_close(&qmp);
-	else
-		*ret_qmp = qmp;
-	return status;
+	return finish_open(&qmp, status, ret_qmp);
 }
 
 int evc_qmp_open_domain(struct evc_qmp *ret_qmp, const char *uri, const char *domain, unsigned timeout_ms,
@@ -288,11 +297,7 @@ int evc_qmp_open_domain(struct evc_qmp *ret_qmp, const char *uri, const char *do
 		status = fail_as(&qmp, EVC_QMP_GARBAGE,
 		                 evc_fail(err, EVC_ERR_INPUT, "expected QEMU's version"), err);
 	json_decref(version);
-	if (status < 0)
-		evc_qmp_close(&qmp);
-	else
-		*ret_qmp = qmp;
-	return status;
+	return finish_open(&qmp, status, ret_qmp);
 }
 
 /* What QEMU says to a command: its value, or its refusal. */

@@ -41,7 +41,8 @@ struct evc_qmp {
 
 /*
  * Connect to an address (text/qmp.h), read the greeting, begin.  EVC_ERR_USAGE for an address that is
- * none, EVC_ERR_IO when nobody or somebody else answers.  On failure there is nothing to close.
+ * none, EVC_ERR_IO when nobody or somebody else answers.  On failure there is
+ * nothing to close, and the client holds the state alone: nobody there, or somebody who says nothing.
  */
 int evc_qmp_open(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_ms, struct evc_error *err);
 

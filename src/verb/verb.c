@@ -20,6 +20,7 @@ const struct evc_verb *const evc_verbs[] = {
 	&evc_verb_cpuinfo,
 	&evc_verb_convert,
 	&evc_verb_export,
+	&evc_verb_run,
 	&evc_verb_guest,
 	&evc_verb_observe,
 	&evc_verb_migrate,

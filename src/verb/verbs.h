@@ -19,6 +19,7 @@ extern const struct evc_verb evc_verb_apply;
 extern const struct evc_verb evc_verb_guest;
 extern const struct evc_verb evc_verb_observe;
 extern const struct evc_verb evc_verb_migrate;
+extern const struct evc_verb evc_verb_run;
 extern const struct evc_verb evc_verb_show;
 extern const struct evc_verb evc_verb_cpuinfo;
 extern const struct evc_verb evc_verb_verify;
