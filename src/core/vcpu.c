@@ -17,6 +17,10 @@
  */
 #include "core/vcpu.h"
 
+#include "core/qemu.h"
+
+#include <string.h>
+
 struct work {
 	const struct evc_modes *modes;
 	const struct evc_mode *mode;
@@ -185,11 +189,24 @@ static void put_filtered(struct work *work, const struct evc_leaf *leaf)
 	evc_dump_set_bits(&work->builder, &shown);
 }
 
+/* Of what KVM offers its guests beyond a CPU, QEMU switches on a part; the rest only who asks for it has. */
+static void limit_hypervisor(const struct work *work, struct evc_leaf *leaf)
+{
+	struct evc_bit bit = evc_features[EVC_F_KVMCLOCK].bit;
+	uint32_t kept = bits_of(work, &evc_qemu_supplied, leaf, bit.reg);
+
+	if (leaf->leaf != bit.leaf || strcmp(work->offer->cpu.hypervisor, "KVMKVMKVM") != 0)
+		return;
+	leaf->value[bit.reg] &= kept;
+	leaf->known[bit.reg] |= ~kept;
+}
+
 /* A leaf that passes a mode, bits without a name included, is still held to the level. */
 static void put_passing(struct work *work, const struct evc_leaf *leaf)
 {
 	struct evc_leaf shown = *leaf;
 
+	limit_hypervisor(work, &shown);
 	for (int reg = EVC_EAX; work->level && reg <= EVC_EDX; reg++) {
 		uint32_t denied = bits_of(work, &work->denied, leaf, (enum evc_reg)reg);
 

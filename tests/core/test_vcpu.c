@@ -130,6 +130,25 @@ static void the_story_comes_out_register_for_register(void **state)
 	assert_true(n > 100);
 }
 
+/* As seen in a guest under a real KVM: what QEMU does not switch on by itself is not there. */
+static void of_kvms_own_features_it_has_what_qemu_switches_on(void **state)
+{
+	const struct evc_offer_options options = { .view = EVC_VIEW_KVM, .kernel = "6.1.187", .qemu = "7.2" };
+	struct guest *guest = new_guest(ROME);
+	const struct evc_mode *mode;
+	unsigned version;
+	struct evc_error err;
+
+	(void)state;
+	assert_int_equal(evc_modes_find(&modes, evc_span_from("amd-zen"), &mode, &version, &err), EVC_OK);
+	assert_int_equal(evc_offer_make(&guest->host, &options, &arena, &guest->offer, NULL, &err), EVC_OK);
+	assert_true(evc_set_has(&guest->offer.cpu.has, EVC_F_KVM_PV_UNHALT));
+	assert_int_equal(evc_vcpu_make(&modes, mode, version, &guest->offer, NULL, &arena, &guest->dump,
+	                               &guest->findings, &err),
+	                 EVC_OK);
+	assert_int_equal(get(&guest->dump, 0x40000001, 0, EVC_EAX), 0x0100007b);
+}
+
 static void what_nobody_has_named_stays_hidden(void **state)
 {
 	struct guest *guest = new_guest(SKYLAKE);
@@ -283,6 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_story_comes_out_register_for_register),
+		cmocka_unit_test(of_kvms_own_features_it_has_what_qemu_switches_on),
 		cmocka_unit_test(what_nobody_has_named_stays_hidden),
 		cmocka_unit_test(the_signature_is_the_modes),
 		cmocka_unit_test(nothing_is_above_the_highest_leaf),

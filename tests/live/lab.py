@@ -35,7 +35,6 @@ BY_QEMU = (
     ("1.0", "edx", 1 << 28, "HTT follows the guest's topology"),
     ("80000001.0", "ecx", 1 << 1 | 1 << 22, "so do CMP_LEGACY and TOPOEXT"),
     ("b.3", "ecx", 0xff, "a level that is not there repeats its number"),
-    ("40000001.0", "eax", 0xffffffff, "what KVM itself offers, of which QEMU switches on some"),
     ("80000005.0", "ecx", 0xffffffff, "caches"), ("80000005.0", "edx", 0xffffffff, "caches"),
     ("80000006.0", "ecx", 0xffffffff, "caches"), ("80000006.0", "edx", 0xffffffff, "caches"),
     ("80000008.0", "ecx", 0xffffffff, "number of processors"),
