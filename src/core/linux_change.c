@@ -4,10 +4,12 @@
  *
  * Both sides are traces of the same kernel, so they ask the same questions where they come to them at
  * all.  A cause is a question (a leaf of a condition: a bit, an MSR, a row of a list, another flag)
- * that a step of the word asks on both sides and that is answered differently.  Only where there is
+ * that a step of the word asks on both sides, that is answered differently, and that turned each
+ * condition it is part of: no "rdseed" is no cause where "rdrand or rdseed" still holds.  Only where there is
  * none, because one side's rules did not come so far, a question counts that one side alone asked.
  *
- * When a flag went because another one went, the other one is the cause; its own change says why.
+ * When a flag went because another one went, the causes of the other one are its own, and it is named
+ * as what lies between.
  */
 #include "core/linux_change.h"
 
@@ -19,7 +21,7 @@ struct leaf {
 	const char *where;
 };
 
-enum { MAX_LEAVES = 256 };
+enum { MAX_LEAVES = 256, MAX_DEPTH = 8 };
 
 struct leaves {
 	struct leaf items[MAX_LEAVES];
@@ -108,87 +110,172 @@ static bool asks_same(const struct evc_linux_node *a, const struct evc_linux_nod
 	return true;
 }
 
-static bool answers_same(const struct evc_linux_node *a, const struct evc_linux_node *b)
+/* Of a word only yes and no count, of a line's value the number itself. */
+static bool answers_same(const struct evc_linux_node *a, const struct evc_linux_node *b, bool numbers)
 {
-	return a->truth == b->truth && (a->reason != EVC_LINUX_REASON_BIT || a->number == b->number);
+	bool counts = numbers && (a->reason == EVC_LINUX_REASON_BIT || a->reason == EVC_LINUX_REASON_NUMBER);
+
+	return a->truth == b->truth && (!counts || a->number == b->number);
 }
 
-static void add(struct evc_linux_change *change, struct evc_linux_cause cause)
+/* Both sides of a comparison. */
+struct sides {
+	const struct evc_linux_trace *before, *after;
+};
+
+static bool is_same(const struct sides *sides, const struct evc_linux_cause *a,
+                    const struct evc_linux_cause *b)
+{
+	if (!a->before != !b->before || !a->after != !b->after)
+		return false;
+	return (!a->before ||
+	        asks_same(&sides->before->nodes[a->before], &sides->before->nodes[b->before])) &&
+	       (!a->after || asks_same(&sides->after->nodes[a->after], &sides->after->nodes[b->after]));
+}
+
+/* Once each: the kernel identifies the boot CPU twice. */
+static void add(const struct sides *sides, struct evc_linux_change *change, struct evc_linux_cause cause)
 {
 	for (unsigned i = 0; i < change->n_causes; i++)
-		if (change->causes[i].before == cause.before && change->causes[i].after == cause.after)
+		if (is_same(sides, &change->causes[i], &cause))
 			return;
 	if (change->n_causes < EVC_LINUX_MAX_CAUSES)
 		change->causes[change->n_causes++] = cause;
 }
 
-static bool is_told(const struct evc_linux_trace *trace, const struct evc_linux_change *change,
-                    const struct evc_linux_node *node)
+static bool is_combination(const struct evc_linux_node *node)
 {
-	for (unsigned i = 0; i < change->n_causes; i++)
-		if (change->causes[i].before && asks_same(&trace->nodes[change->causes[i].before], node))
-			return true;
-	return false;
+	return node->reason == EVC_LINUX_REASON_AND || node->reason == EVC_LINUX_REASON_OR ||
+	       node->reason == EVC_LINUX_REASON_NOT;
 }
 
-/* Questions of both sides, answered differently. */
-static void find_common(const struct evc_linux_trace *before, const struct leaves *a,
-                        const struct evc_linux_trace *after, const struct leaves *b,
-                        struct evc_linux_change *change)
+/* A condition of both sides: down to what was answered differently, past what made no difference. */
+static void descend(const struct sides *sides, uint16_t a, uint16_t b, const char *where,
+                    struct evc_linux_change *change)
 {
-	for (size_t i = 0; i < a->n; i++) {
-		const struct evc_linux_node *node = &before->nodes[a->items[i].node];
+	const struct evc_linux_node *x = &sides->before->nodes[a], *y = &sides->after->nodes[b];
+	bool numbers = change->target == EVC_LINUX_TARGET_LINE;
 
-		if (is_told(before, change, node))
+	if (!asks_same(x, y) || answers_same(x, y, numbers)) {
+		if (!numbers || !is_combination(x) || x->reason != y->reason)
+			return;
+	}
+	if (!is_combination(x)) {
+		add(sides, change, (struct evc_linux_cause){ .before = a, .after = b, .where = where });
+		return;
+	}
+	descend(sides, x->a, y->a, where, change);
+	if (x->reason != EVC_LINUX_REASON_NOT)
+		descend(sides, x->b, y->b, where, change);
+}
+
+static bool is_step(const struct evc_linux_trace *trace, uint16_t number,
+                    const struct evc_linux_change *change)
+{
+	return trace->steps[number].target == change->target && trace->steps[number].id == change->id;
+}
+
+/* Steps of the same function with the same effect, in turn. */
+static void find_common(const struct sides *sides, struct evc_linux_change *change)
+{
+	const struct evc_linux_trace *before = sides->before, *after = sides->after;
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < before->n_steps; i++) {
+		const struct evc_linux_step *step = &before->steps[i];
+		uint16_t at = k;
+
+		if (!is_step(before, i, change))
 			continue;
-		for (size_t k = 0; k < b->n; k++) {
-			const struct evc_linux_node *other = &after->nodes[b->items[k].node];
-
-			if (!asks_same(node, other))
-				continue;
-			if (!answers_same(node, other))
-				add(change, (struct evc_linux_cause){ .before = a->items[i].node,
-				                                      .after = b->items[k].node,
-				                                      .where = a->items[i].where });
-			break;
-		}
+		while (at < after->n_steps &&
+		       (!is_step(after, at, change) || after->steps[at].effect != step->effect ||
+		        strcmp(after->steps[at].where, step->where) != 0))
+			at++;
+		if (at == after->n_steps)
+			continue;
+		descend(sides, step->node, after->steps[at].node, step->where, change);
+		k = (uint16_t)(at + 1);
 	}
 }
 
 /* Questions of one side that hold there and that the other side did not ask. */
-static void find_lonely(const struct evc_linux_trace *trace, const struct leaves *leaves,
-                        const struct evc_linux_trace *other, const struct leaves *others, bool is_after,
-                        struct evc_linux_change *change)
+static void find_lonely(const struct sides *sides, const struct leaves *leaves, const struct leaves *others,
+                        bool is_after, struct evc_linux_change *change)
 {
+	const struct evc_linux_trace *trace = is_after ? sides->after : sides->before;
+	const struct evc_linux_trace *other = is_after ? sides->before : sides->after;
+
 	for (size_t i = 0; i < leaves->n; i++) {
-		const struct evc_linux_node *node = &trace->nodes[leaves->items[i].node];
+		uint16_t number = leaves->items[i].node;
+		const struct evc_linux_node *node = &trace->nodes[number];
 		size_t k = 0;
 
 		while (k < others->n && !asks_same(node, &other->nodes[others->items[k].node]))
 			k++;
 		if (k < others->n || node->truth == EVC_ABSENT)
 			continue;
-		add(change, (struct evc_linux_cause){ .before = is_after ? 0 : leaves->items[i].node,
-		                                      .after = is_after ? leaves->items[i].node : 0,
-		                                      .where = leaves->items[i].where });
+		add(sides, change,
+		    (struct evc_linux_cause){ .before = is_after ? 0 : number,
+		                              .after = is_after ? number : 0,
+		                              .where = leaves->items[i].where });
 	}
+}
+
+static void find(const struct evc_linux_told *before, const struct evc_linux_told *after,
+                 struct evc_linux_change *change)
+{
+	struct sides sides = { .before = before->trace, .after = after->trace };
+	struct leaves a, b;
+
+	find_common(&sides, change);
+	if (change->n_causes)
+		return;
+	gather_all(before->trace, change, &a);
+	gather_all(after->trace, change, &b);
+	find_lonely(&sides, &a, &b, false, change);
+	find_lonely(&sides, &b, &a, true, change);
+}
+
+/* The causes of the first other flag or bug among the causes in place of it; false when there is none left.
+ */
+static bool resolve(const struct evc_linux_told *before, const struct evc_linux_told *after,
+                    struct evc_linux_change *change)
+{
+	struct sides sides = { .before = before->trace, .after = after->trace };
+
+	for (unsigned i = 0; i < change->n_causes; i++) {
+		struct evc_linux_cause cause = change->causes[i];
+		const struct evc_linux_node *node = &before->trace->nodes[cause.before];
+		struct evc_linux_change other = { .id = node->id };
+
+		if (!cause.before || !cause.after || cause.through ||
+		    (node->reason != EVC_LINUX_REASON_FLAG && node->reason != EVC_LINUX_REASON_BUG))
+			continue;
+		other.target =
+			node->reason == EVC_LINUX_REASON_FLAG ? EVC_LINUX_TARGET_FLAG : EVC_LINUX_TARGET_BUG;
+		find(before, after, &other);
+		change->causes[i].through = cause.before;
+		for (unsigned k = 0; k < other.n_causes; k++) {
+			other.causes[k].through = cause.before;
+			if (!k)
+				change->causes[i] = other.causes[k];
+			else
+				add(&sides, change, other.causes[k]);
+		}
+		return true;
+	}
+	return false;
 }
 
 void evc_linux_find_causes(const struct evc_linux_told *before, const struct evc_linux_told *after,
                            struct evc_linux_change *change)
 {
-	struct leaves a, b;
-
 	change->n_causes = 0;
 	if (!before->trace || !after->trace)
 		return;
-	gather_all(before->trace, change, &a);
-	gather_all(after->trace, change, &b);
-	find_common(before->trace, &a, after->trace, &b, change);
-	if (change->n_causes)
-		return;
-	find_lonely(before->trace, &a, after->trace, &b, false, change);
-	find_lonely(after->trace, &b, before->trace, &a, true, change);
+	find(before, after, change);
+	for (int depth = 0; depth < MAX_DEPTH && resolve(before, after, change); depth++)
+		;
 }
 
 static struct evc_linux_change *append(struct evc_linux_changes *changes,

@@ -19,6 +19,7 @@ struct evc_linux_told {
 /* A question that the kernel asks and that was answered otherwise; 0: not asked there. */
 struct evc_linux_cause {
 	uint16_t before, after; /* nodes of the two traces */
+	uint16_t through;       /* node of the trace before: another flag or bug that lies between; 0: none */
 	const char *where;      /* the kernel's function */
 };
 
