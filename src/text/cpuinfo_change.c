@@ -25,15 +25,37 @@ static void print_bit(const struct evc_linux_node *a, const struct evc_linux_nod
 		evc_sink_puts(sink, b->number ? " is new" : " is gone");
 }
 
-/* Which row named the model on which side. */
-static void print_rows(const struct evc_linux_tree *tree, const struct evc_linux_told *before,
-                       const struct evc_linux_told *after, const struct evc_linux_cause *cause,
+static void print_model(const struct evc_linux_view *view, struct evc_sink *sink)
+{
+	evc_sink_puts(sink, "family ");
+	evc_cpuinfo_value(view, EVC_LINUX_CPU_FAMILY, sink);
+	evc_sink_puts(sink, " model ");
+	evc_cpuinfo_value(view, EVC_LINUX_MODEL, sink);
+	evc_sink_puts(sink, " stepping ");
+	evc_cpuinfo_value(view, EVC_LINUX_STEPPING, sink);
+}
+
+/* Which model a row names, and which it does not. */
+static void print_rows(const struct evc_linux_told *before, const struct evc_linux_told *after,
+                       const struct evc_linux_node *node, struct evc_sink *sink)
+{
+	bool was = node->truth == EVC_PRESENT;
+
+	evc_sink_printf(sink, "no feature bit: the kernel's list has %s for ",
+	                evc_linux_list_symbols[node->id]);
+	print_model(was ? before->view : after->view, sink);
+	evc_sink_puts(sink, " and not for ");
+	print_model(was ? after->view : before->view, sink);
+}
+
+/* The flag or bug that a condition asks for. */
+static void print_name(const struct evc_linux_tree *tree, const struct evc_linux_node *node,
                        struct evc_sink *sink)
 {
-	evc_sink_puts(sink, "no feature bit: was ");
-	evc_cpuinfo_condition(tree, before->trace, cause->before, sink);
-	evc_sink_puts(sink, "; is ");
-	evc_cpuinfo_condition(tree, after->trace, cause->after, sink);
+	evc_sink_puts(sink, evc_cpuinfo_name(tree,
+	                                     node->reason == EVC_LINUX_REASON_BUG ? EVC_LINUX_TARGET_BUG
+	                                                                          : EVC_LINUX_TARGET_FLAG,
+	                                     node->id));
 }
 
 void evc_cpuinfo_change_cause(const struct evc_linux_told *before, const struct evc_linux_told *after,
@@ -51,38 +73,25 @@ void evc_cpuinfo_change_cause(const struct evc_linux_told *before, const struct 
 	} else if (a->reason == EVC_LINUX_REASON_BIT) {
 		print_bit(a, b, sink);
 	} else if (a->reason == EVC_LINUX_REASON_ROW) {
-		print_rows(tree, before, after, cause, sink);
+		print_rows(before, after, a, sink);
 	} else {
 		evc_cpuinfo_condition(tree, before->trace, cause->before, sink);
 		evc_sink_puts(sink, " -> ");
 		evc_cpuinfo_condition(tree, after->trace, cause->after, sink);
+	}
+	if (cause->through && cause->through != cause->before) {
+		evc_sink_puts(sink, ", through ");
+		print_name(tree, &before->trace->nodes[cause->through], sink);
 	}
 	evc_sink_printf(sink, " (%s)", cause->where);
 }
 
 /* --- text ----------------------------------------------------------------------------------------- */
 
-static const char *name_of(const struct evc_linux_tree *tree, const struct evc_linux_change *change)
-{
-	const struct evc_linux_name *names = tree->flags;
-	size_t n = tree->n_flags;
-
-	if (change->target == EVC_LINUX_TARGET_LINE)
-		return evc_linux_line_name((enum evc_linux_line)change->id);
-	if (change->target == EVC_LINUX_TARGET_BUG) {
-		names = tree->bugs;
-		n = tree->n_bugs;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (names[i].symbol == change->id)
-			return names[i].name;
-	return "";
-}
-
 static void print_change(const struct evc_linux_told *before, const struct evc_linux_told *after,
                          const struct evc_linux_change *change, struct evc_sink *sink)
 {
-	const char *name = name_of(before->view->tree, change);
+	const char *name = evc_cpuinfo_name(before->view->tree, change->target, change->id);
 	enum evc_linux_line line = (enum evc_linux_line)change->id;
 
 	evc_sink_printf(sink, "    %-*s", NAME_WIDTH, name);
@@ -191,7 +200,8 @@ static json_t *change_json(const struct evc_linux_told *before, const struct evc
 		json_array_append_new(causes, json_string(text.text ? text.text : ""));
 		evc_sink_free(&text);
 	}
-	return json_pack("{s:s, s:o, s:o, s:o}", "name", name_of(before->view->tree, change), "before",
+	return json_pack("{s:s, s:o, s:o, s:o}", "name",
+	                 evc_cpuinfo_name(before->view->tree, change->target, change->id), "before",
 	                 value_json(before->view, change, change->before), "after",
 	                 value_json(after->view, change, change->after), "causes", causes);
 }

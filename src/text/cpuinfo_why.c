@@ -16,8 +16,7 @@ static const char *printed_name(const struct evc_linux_name *names, size_t n, ui
 	return NULL;
 }
 
-/* As the tree prints it, or the kernel's symbol for what is never printed. */
-static const char *name_of(const struct evc_linux_tree *tree, enum evc_linux_target target, uint16_t id)
+const char *evc_cpuinfo_name(const struct evc_linux_tree *tree, enum evc_linux_target target, uint16_t id)
 {
 	const char *name = NULL;
 
@@ -90,7 +89,7 @@ bool evc_cpuinfo_word(const struct evc_linux_tree *tree, struct evc_span text,
 	}
 	if (!found)
 		return false;
-	word.name = name_of(tree, word.target, word.id);
+	word.name = evc_cpuinfo_name(tree, word.target, word.id);
 	*ret_word = word;
 	return true;
 }
@@ -130,10 +129,10 @@ static void print_leaf(const struct evc_linux_tree *tree, const struct evc_linux
 			evc_sink_printf(sink, " = 0x%" PRIx64, node->number);
 		break;
 	case EVC_LINUX_REASON_FLAG:
-		evc_sink_printf(sink, "flag %s", name_of(tree, EVC_LINUX_TARGET_FLAG, node->id));
+		evc_sink_printf(sink, "flag %s", evc_cpuinfo_name(tree, EVC_LINUX_TARGET_FLAG, node->id));
 		break;
 	case EVC_LINUX_REASON_BUG:
-		evc_sink_printf(sink, "bug %s", name_of(tree, EVC_LINUX_TARGET_BUG, node->id));
+		evc_sink_printf(sink, "bug %s", evc_cpuinfo_name(tree, EVC_LINUX_TARGET_BUG, node->id));
 		break;
 	case EVC_LINUX_REASON_ROW:
 		evc_sink_printf(sink, "the list of models says %s", evc_linux_list_symbols[node->id]);
@@ -163,6 +162,8 @@ static void print_leaf(const struct evc_linux_tree *tree, const struct evc_linux
 			evc_sink_printf(sink, " (0x%" PRIx64 ")", node->number);
 		break;
 	case EVC_LINUX_REASON_OPTION:
+		evc_sink_printf(sink, "boot option %s", node->text);
+		break;
 	case EVC_LINUX_REASON_TEXT:
 		evc_sink_puts(sink, node->text ? node->text : "");
 		break;
@@ -317,19 +318,45 @@ static void print_step(const struct evc_linux_tree *tree, const struct evc_linux
 	print_tree(tree, trace, step->node, EVC_LINUX_NO_REASON, indent + STEP_INDENT, further, sink);
 }
 
+/* Does the text from tail on stand between start and tail already? */
+static bool is_told(const struct evc_sink *sink, size_t start, size_t tail)
+{
+	size_t length = sink->length - tail;
+
+	for (size_t at = start; at + length <= tail; at++)
+		if ((at == start || sink->text[at - 1] == '\n') &&
+		    !memcmp(sink->text + at, sink->text + tail, length))
+			return true;
+	return false;
+}
+
+static void cut(struct evc_sink *sink, size_t length)
+{
+	if (sink->length <= length)
+		return;
+	sink->length = length;
+	sink->text[length] = '\0';
+}
+
 static void print_steps(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace,
                         enum evc_linux_target target, uint16_t id, int indent, struct further *further,
                         struct evc_sink *sink)
 {
-	size_t n = 0;
+	size_t start = sink->length, last = start;
 
+	/* The kernel identifies the boot CPU twice; a step that says the same again is told once. */
 	for (size_t i = 0; i < trace->n_steps; i++) {
+		size_t before = sink->length;
+
 		if (trace->steps[i].target != target || trace->steps[i].id != id)
 			continue;
 		print_step(tree, trace, &trace->steps[i], indent, further, sink);
-		n++;
+		if (is_told(sink, start, before))
+			cut(sink, before);
+		else
+			last = sink->length;
 	}
-	if (n)
+	if (last > start)
 		return;
 	evc_sink_pad(sink, indent);
 	evc_sink_puts(sink, "nothing in this kernel sets it for this CPU\n");
@@ -349,6 +376,13 @@ static struct evc_linux_truth truth_of(const struct evc_linux_view *view, enum e
 	return view->lines[id].shown;
 }
 
+/* A line of words, each of which has its own cause. */
+static bool is_list(const struct evc_cpuinfo_word *word)
+{
+	return word->target == EVC_LINUX_TARGET_LINE &&
+	       (word->id == EVC_LINUX_FLAGS || word->id == EVC_LINUX_BUGS);
+}
+
 static void print_head(const struct evc_linux_view *view, const struct evc_cpuinfo_word *word,
                        struct evc_sink *sink)
 {
@@ -356,7 +390,10 @@ static void print_head(const struct evc_linux_view *view, const struct evc_cpuin
 	struct evc_linux_truth truth = truth_of(view, word->target, word->id);
 
 	evc_sink_printf(sink, "%s %s: ", kinds[word->target], word->name);
-	if (word->target == EVC_LINUX_TARGET_LINE && evc_cpuinfo_shows(view, (enum evc_linux_line)word->id))
+	if (is_list(word))
+		evc_sink_puts(sink, "why each word");
+	else if (word->target == EVC_LINUX_TARGET_LINE &&
+	         evc_cpuinfo_shows(view, (enum evc_linux_line)word->id))
 		evc_cpuinfo_value(view, (enum evc_linux_line)word->id, sink);
 	else
 		evc_sink_puts(sink, truth.truth == EVC_PRESENT  ? "there"
@@ -394,10 +431,9 @@ void evc_cpuinfo_why(const struct evc_linux_view *view, const struct evc_linux_t
                      const struct evc_cpuinfo_word *word, struct evc_sink *sink)
 {
 	struct further further = { 0 };
-	bool line = word->target == EVC_LINUX_TARGET_LINE;
 
 	print_head(view, word, sink);
-	if (line && (word->id == EVC_LINUX_FLAGS || word->id == EVC_LINUX_BUGS)) {
+	if (is_list(word)) {
 		list_causes(view, trace, word->id == EVC_LINUX_BUGS, sink);
 		return;
 	}
@@ -407,7 +443,7 @@ void evc_cpuinfo_why(const struct evc_linux_view *view, const struct evc_linux_t
 		struct evc_linux_truth truth = truth_of(view, further.items[i].target, further.items[i].id);
 
 		evc_sink_printf(sink, "  and %s: %s\n",
-		                name_of(view->tree, further.items[i].target, further.items[i].id),
+		                evc_cpuinfo_name(view->tree, further.items[i].target, further.items[i].id),
 		                truth_word(truth.truth));
 		print_steps(view->tree, trace, further.items[i].target, further.items[i].id, 2 * STEP_INDENT,
 		            &further, sink);

@@ -24,6 +24,9 @@ struct evc_cpuinfo_word {
 bool evc_cpuinfo_word(const struct evc_linux_tree *tree, struct evc_span text,
                       struct evc_cpuinfo_word *ret_word);
 
+/* As the tree prints a flag, bug or line, or the kernel's symbol for what it never prints. */
+const char *evc_cpuinfo_name(const struct evc_linux_tree *tree, enum evc_linux_target target, uint16_t id);
+
 /* The whole chain, several lines, ending with a newline. */
 void evc_cpuinfo_why(const struct evc_linux_view *view, const struct evc_linux_trace *trace,
                      const struct evc_cpuinfo_word *word, struct evc_sink *sink);
