@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guest/qmp.h"
 
+#include "guest/socket.h"
 #include "host/spawn.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -20,36 +16,12 @@ enum {
 	TOGETHER = 32, /* commands that are sent before an answer is waited for */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Name the QEMU that an error is about, and remember what became of it. */
 static int fail_as(struct evc_qmp *qmp, enum evc_qmp_state state, int status, struct evc_error *err)
 {
 	qmp->state = state;
 	evc_error_set_origin(err, qmp->name);
 	return status;
-}
-
-/* Wait until the descriptor can be read or written; false at the deadline. */
-static bool wait_for(int fd, short events, int64_t deadline)
-{
-	struct pollfd poll_fd = { .fd = fd, .events = events };
-
-	for (;;) {
-		int64_t left = deadline - now_ms();
-		int n = poll(&poll_fd, 1, left > 0 ? (int)left : 0);
-
-		if (n > 0)
-			return true;
-		if (n == 0 || errno != EINTR)
-			return false;
-	}
 }
 
 static int silent(struct evc_qmp *qmp, const char *command, struct evc_error *err)
@@ -88,7 +60,7 @@ static int send_text(struct evc_qmp *qmp, const char *command, const char *text,
 	while (length) {
 		ssize_t n;
 
-		if (!wait_for(qmp->fd, POLLOUT, deadline))
+		if (!evc_socket_wait(qmp->fd, POLLOUT, deadline))
 			return silent(qmp, command, err);
 		n = write(qmp->fd, text, length);
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
@@ -113,7 +85,7 @@ static int receive(struct evc_qmp *qmp, int64_t deadline, struct evc_qmp_message
 
 		if (status < 0)
 			return fail_as(qmp, EVC_QMP_GARBAGE, status, err);
-		if (ret_message->object || !wait_for(qmp->fd, POLLIN, deadline))
+		if (ret_message->object || !evc_socket_wait(qmp->fd, POLLIN, deadline))
 			return EVC_OK;
 		n = read(qmp->fd, piece, sizeof(piece));
 		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
@@ -132,101 +104,10 @@ static void queue(struct evc_qmp *qmp, const struct evc_qmp_message *event)
 	json_array_append(qmp->events, event->object);
 }
 
-static int open_unix(const struct evc_qmp_address *address, struct evc_error *err)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return evc_fail(err, EVC_ERR_IO, "socket: %s", strerror(errno));
-	memcpy(to.sun_path, address->path, strlen(address->path));
-	if (!connect(fd, (struct sockaddr *)&to, sizeof(to)))
-		return fd;
-	if (errno == ECONNREFUSED)
-		(void)evc_fail(err, EVC_ERR_IO,
-		               "nobody listens there: the QEMU that made the socket has ended");
-	else if (errno == ENOENT)
-		(void)evc_fail(err, EVC_ERR_IO, "there is no such socket");
-	else if (errno == EAGAIN)
-		(void)evc_fail(err, EVC_ERR_IO, "too many clients wait there already");
-	else
-		(void)evc_fail(err, EVC_ERR_IO, "%s", strerror(errno));
-	close(fd);
-	return EVC_ERR_IO;
-}
-
-/* Either kind of numeric address; returns its length, 0 when it is none. */
-static socklen_t fill_address(const struct evc_qmp_address *address, struct sockaddr_storage *to)
-{
-	struct sockaddr_in *four = (struct sockaddr_in *)to;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)to;
-
-	if (inet_pton(AF_INET, address->host, &four->sin_addr) == 1) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons(address->port);
-		return sizeof(*four);
-	}
-	if (inet_pton(AF_INET6, address->host, &six->sin6_addr) == 1) {
-		six->sin6_family = AF_INET6;
-		six->sin6_port = htons(address->port);
-		return sizeof(*six);
-	}
-	return 0;
-}
-
-static int open_tcp(const struct evc_qmp_address *address, int64_t deadline, struct evc_error *err)
-{
-	struct sockaddr_storage to = { 0 };
-	socklen_t length = fill_address(address, &to), size = sizeof(int);
-	int fd, error = 0;
-
-	if (!length)
-		return evc_fail(err, EVC_ERR_USAGE, "%s is not a numeric address: names are not looked up",
-		                address->host);
-	fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return evc_fail(err, EVC_ERR_IO, "socket: %s", strerror(errno));
-	if (!connect(fd, (struct sockaddr *)&to, length))
-		return fd;
-	error = errno;
-	if (error == EINPROGRESS) {
-		error = ETIMEDOUT;
-		if (wait_for(fd, POLLOUT, deadline) && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size))
-			error = errno;
-	}
-	if (!error)
-		return fd;
-	close(fd);
-	return evc_fail(err, EVC_ERR_IO, "cannot be reached: %s", strerror(error));
-}
-
-static int open_fd(const struct evc_qmp_address *address, struct evc_error *err)
-{
-	int fd = fcntl(address->fd, F_DUPFD_CLOEXEC, 3);
-
-	if (fd < 0)
-		return evc_fail(err, EVC_ERR_USAGE, "%s", strerror(errno));
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	return fd;
-}
-
-static int open_address(const struct evc_qmp_address *address, int64_t deadline, struct evc_error *err)
-{
-	switch (address->kind) {
-	case EVC_QMP_UNIX:
-		return open_unix(address, err);
-	case EVC_QMP_TCP:
-		return open_tcp(address, deadline, err);
-	case EVC_QMP_FD:
-		break;
-	}
-	return open_fd(address, err);
-}
-
 static int greet(struct evc_qmp *qmp, unsigned timeout_ms, struct evc_error *err)
 {
 	struct evc_qmp_message message;
-	int status = receive(qmp, now_ms() + timeout_ms, &message, err);
+	int status = receive(qmp, evc_now_ms() + timeout_ms, &message, err);
 	bool good;
 
 	if (status < 0)
@@ -275,7 +156,7 @@ int evc_qmp_open(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_
 	begin(&qmp, address);
 	if (status < 0)
 		return finish_open(&qmp, fail_as(&qmp, EVC_QMP_GONE, status, err), ret_qmp);
-	qmp.fd = open_address(&to, now_ms() + timeout_ms, err);
+	qmp.fd = evc_socket_connect(&to, evc_now_ms() + timeout_ms, err);
 	status = qmp.fd < 0 ? fail_as(&qmp, EVC_QMP_GONE, qmp.fd, err) : greet(&qmp, timeout_ms, err);
 	return finish_open(&qmp, status, ret_qmp);
 }
@@ -377,35 +258,73 @@ static int send_command(struct evc_qmp *qmp, const char *command, json_t *argume
 	return status;
 }
 
-/* Let virsh ask; its output, QEMU's answer, becomes the only message of the stream. */
-static int call_libvirt(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
-                        struct evc_qmp_message *ret_answer, struct evc_error *err)
+/* One more command of virsh, quoted as its own parser reads it. */
+static void put_virsh(const struct evc_qmp *qmp, const char *text, struct evc_sink *script)
 {
-	char *text = write_command(qmp, command, arguments);
-	const char *const with_uri[] = { "virsh",     "-q", "-c", qmp->uri, "qemu-monitor-command",
-		                         qmp->domain, text, NULL };
-	const char *const without[] = { "virsh", "-q", "qemu-monitor-command", qmp->domain, text, NULL };
+	evc_sink_puts(script, script->length ? "; qemu-monitor-command \"" : "qemu-monitor-command \"");
+	for (const char *c = qmp->domain; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			evc_sink_puts(script, "\\");
+		evc_sink_write(script, c, 1);
+	}
+	evc_sink_puts(script, "\" '");
+	/* a quote can only be in a JSON string, where its number does as well */
+	for (; *text; text++)
+		if (*text == '\'')
+			evc_sink_puts(script, "\\u0027");
+		else
+			evc_sink_write(script, text, 1);
+	evc_sink_puts(script, "'");
+}
+
+/* Let virsh run the script; its output, QEMU's answers, becomes the stream. */
+static int ask_virsh(struct evc_qmp *qmp, const struct evc_sink *script, unsigned timeout_ms,
+                     struct evc_error *err)
+{
+	const char *const with_uri[] = { "virsh", "-q", "-c", qmp->uri, script->text, NULL };
+	const char *const without[] = { "virsh", "-q", script->text, NULL };
 	struct evc_arena arena = { 0 };
 	const char *output;
 	int status;
 
+	if (script->failed)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	evc_qmp_stream_free(&qmp->stream);
+	status = evc_spawn_output(qmp->uri ? with_uri : without, timeout_ms, &arena, &output, err);
+	if (status < 0)
+		status = fail_as(qmp, EVC_QMP_GONE, status, err);
+	else
+		evc_qmp_feed(&qmp->stream, output, strlen(output));
+	evc_arena_free(&arena);
+	return status;
+}
+
+/* The next of QEMU's answers that virsh printed. */
+static int take_printed(struct evc_qmp *qmp, const char *command, struct evc_qmp_message *ret_answer,
+                        struct evc_error *err)
+{
+	int status = evc_qmp_next(&qmp->stream, ret_answer, err);
+
+	if (status == EVC_OK && !ret_answer->object)
+		status = evc_fail(err, EVC_ERR_INPUT, "virsh printed no answer of QEMU's to %s", command);
+	return status < 0 ? fail_as(qmp, EVC_QMP_GARBAGE, status, err) : EVC_OK;
+}
+
+static int call_libvirt(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                        struct evc_qmp_message *ret_answer, struct evc_error *err)
+{
+	char *text = write_command(qmp, command, arguments);
+	struct evc_sink script = { 0 };
+	int status;
+
 	if (!text)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	status = evc_spawn_output(qmp->uri ? with_uri : without, timeout_ms, &arena, &output, err);
+	put_virsh(qmp, text, &script);
+	status = ask_virsh(qmp, &script, timeout_ms, err);
+	if (status == EVC_OK)
+		status = take_printed(qmp, command, ret_answer, err);
+	evc_sink_free(&script);
 	free(text);
-	if (status < 0) {
-		status = fail_as(qmp, EVC_QMP_GONE, status, err);
-	} else {
-		evc_qmp_feed(&qmp->stream, output, strlen(output));
-		status = evc_qmp_next(&qmp->stream, ret_answer, err);
-		evc_qmp_stream_free(&qmp->stream);
-		if (status == EVC_OK && !ret_answer->object)
-			status = evc_fail(err, EVC_ERR_INPUT, "virsh printed no answer of QEMU's to %s",
-			                  command);
-		if (status < 0)
-			status = fail_as(qmp, EVC_QMP_GARBAGE, status, err);
-	}
-	evc_arena_free(&arena);
 	return status;
 }
 
@@ -413,7 +332,7 @@ int evc_qmp_call(struct evc_qmp *qmp, const char *command, json_t *arguments, un
                  json_t **ret_value, struct evc_error *err)
 {
 	struct evc_qmp_message answer = { 0 };
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = evc_now_ms() + timeout_ms;
 	int status;
 
 	qmp->class[0] = '\0';
@@ -430,20 +349,50 @@ int evc_qmp_call(struct evc_qmp *qmp, const char *command, json_t *arguments, un
 	return status;
 }
 
-/* Some commands sent together, then their answers; few enough that QEMU's and our buffers hold them. */
-static int call_some(struct evc_qmp *qmp, const char *command, const json_t *arguments, size_t from,
-                     size_t to, int64_t deadline, json_t *values, struct evc_error *err)
+/* Commands from..to are sent together; few enough that QEMU's and our buffers hold them. */
+static int send_some(struct evc_qmp *qmp, const char *command, const json_t *arguments, size_t from,
+                     size_t to, int64_t deadline, struct evc_error *err)
 {
-	json_int_t first = qmp->last_id + 1;
+	struct evc_sink script = { 0 };
+	int64_t left = deadline - evc_now_ms();
 	int status = EVC_OK;
 
-	for (size_t i = from; i < to && status == EVC_OK; i++)
-		status = send_command(qmp, command, json_incref(json_array_get(arguments, i)), deadline, err);
 	for (size_t i = from; i < to && status == EVC_OK; i++) {
+		json_t *one = json_incref(json_array_get(arguments, i));
+		char *text;
+
+		if (!qmp->domain) {
+			status = send_command(qmp, command, one, deadline, err);
+			continue;
+		}
+		text = write_command(qmp, command, one);
+		if (text)
+			put_virsh(qmp, text, &script);
+		else
+			script.failed = true;
+		free(text);
+	}
+	if (qmp->domain)
+		status = ask_virsh(qmp, &script, left > 0 ? (unsigned)left : 0, err);
+	evc_sink_free(&script);
+	return status;
+}
+
+/* Their answers, one after the other. */
+static int hear_some(struct evc_qmp *qmp, const char *command, size_t n, int64_t deadline, json_t *values,
+                     struct evc_error *err)
+{
+	json_int_t first = qmp->last_id - (json_int_t)n + 1;
+	int status = EVC_OK;
+
+	for (size_t i = 0; i < n && status == EVC_OK; i++) {
 		struct evc_qmp_message answer = { 0 };
 		json_t *value = NULL;
 
-		status = hear_answer(qmp, command, first + (json_int_t)(i - from), deadline, &answer, err);
+		if (qmp->domain)
+			status = take_printed(qmp, command, &answer, err);
+		else
+			status = hear_answer(qmp, command, first + (json_int_t)i, deadline, &answer, err);
 		if (status == EVC_OK && answer.kind == EVC_QMP_RETURN)
 			value = json_incref(answer.value);
 		if (status == EVC_OK)
@@ -456,25 +405,18 @@ static int call_some(struct evc_qmp *qmp, const char *command, const json_t *arg
 int evc_qmp_call_each(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
                       json_t **ret_values, struct evc_error *err)
 {
-	size_t n = json_array_size(arguments), step = qmp->domain ? 1 : TOGETHER;
-	int64_t deadline = now_ms() + timeout_ms;
+	size_t n = json_array_size(arguments);
+	int64_t deadline = evc_now_ms() + timeout_ms;
 	json_t *values = json_array();
 	int status = EVC_OK;
 
-	for (size_t i = 0; i < n && status == EVC_OK; i += step) {
-		json_t *value = NULL;
-		int64_t left = deadline - now_ms();
+	qmp->class[0] = '\0';
+	for (size_t from = 0; from < n && status == EVC_OK; from += TOGETHER) {
+		size_t to = from + TOGETHER < n ? from + TOGETHER : n;
 
-		if (!qmp->domain) {
-			status = call_some(qmp, command, arguments, i, i + step < n ? i + step : n, deadline,
-			                   values, err);
-			continue;
-		}
-		status = evc_qmp_call(qmp, command, json_incref(json_array_get(arguments, i)),
-		                      left > 0 ? (unsigned)left : 0, &value, err);
-		if (status == EVC_OK || qmp->state == EVC_QMP_READY)
-			status = json_array_append_new(values, value ? value : json_null()) ? EVC_ERR_MEMORY
-			                                                                    : EVC_OK;
+		status = send_some(qmp, command, arguments, from, to, deadline, err);
+		if (status == EVC_OK)
+			status = hear_some(qmp, command, to - from, deadline, values, err);
 	}
 	json_decref(arguments);
 	if (status == EVC_OK)
@@ -511,7 +453,7 @@ static json_t *take_queued(struct evc_qmp *qmp, const char *const *names)
 int evc_qmp_wait(struct evc_qmp *qmp, const char *const *names, unsigned timeout_ms, json_t **ret_event,
                  struct evc_error *err)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = evc_now_ms() + timeout_ms;
 
 	for (;;) {
 		struct evc_qmp_message message = { 0 };
