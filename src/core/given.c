@@ -31,12 +31,34 @@ static bool has_signature(const struct evc_mode *mode, const struct evc_cpu *cpu
 	               evc_signature_pack(mode->family.value, mode->model.value, mode->stepping.value);
 }
 
+/* What is set by others than the mode: it says nothing about it. */
+static struct evc_set set_by_others(const struct evc_modes *modes, const struct evc_dump *dump,
+                                    const struct evc_set *more)
+{
+	const struct evc_compare compare = { .modes = modes, .seen = dump, .by = EVC_BY_QEMU, .os = true };
+	struct evc_set others = { 0 };
+
+	EVC_SET_FOREACH(id, more)
+	{
+		struct evc_bit place = evc_features[id].bit;
+		const struct evc_difference difference = { .place = place,
+			                                   .feature = id,
+			                                   .bits = evc_bit_mask(place),
+			                                   .seen = evc_bit_mask(place) };
+		enum evc_cause cause;
+
+		if (evc_compare_may_differ(&compare, &difference, &cause))
+			evc_set_add(&others, id);
+	}
+	return others;
+}
+
 static struct evc_given judge(const struct evc_modes *modes, const struct evc_mode *mode,
-                              const struct evc_cpu *cpu)
+                              const struct evc_dump *dump, const struct evc_cpu *cpu)
 {
 	struct evc_given given = { .fit = EVC_GIVEN_LIKE, .mode = mode };
 	const struct evc_mode_version *version;
-	struct evc_set mine = decided(modes), unsure;
+	struct evc_set mine = decided(modes), unsure, others;
 
 	given.version = evc_mode_best_version(mode, cpu);
 	version = evc_mode_version(mode, given.version);
@@ -44,6 +66,8 @@ static struct evc_given judge(const struct evc_modes *modes, const struct evc_mo
 		evc_mode_satisfied(mode, 1, cpu, &given.less, &unsure);
 	mine = evc_set_and(&mine, &cpu->has);
 	given.more = evc_set_minus(&mine, &version->features);
+	others = set_by_others(modes, dump, &given.more);
+	given.more = evc_set_minus(&given.more, &others);
 	if (given.version && evc_set_is_empty(&given.more) && cpu->max_basic == mode->max_basic.value &&
 	    cpu->max_extended == mode->max_extended.value)
 		given.fit = EVC_GIVEN_EXACTLY;
@@ -55,7 +79,8 @@ static int strangeness(const struct evc_given *given)
 	return evc_set_count(&given->more) + evc_set_count(&given->less);
 }
 
-void evc_given_find(const struct evc_modes *modes, const struct evc_cpu *cpu, struct evc_given *ret_given)
+void evc_given_find(const struct evc_modes *modes, const struct evc_dump *dump, const struct evc_cpu *cpu,
+                    struct evc_given *ret_given)
 {
 	struct evc_given best = { .fit = EVC_GIVEN_NOTHING };
 
@@ -64,7 +89,7 @@ void evc_given_find(const struct evc_modes *modes, const struct evc_cpu *cpu, st
 
 		if (!has_signature(modes->items[i], cpu))
 			continue;
-		given = judge(modes, modes->items[i], cpu);
+		given = judge(modes, modes->items[i], dump, cpu);
 		if (given.fit > best.fit ||
 		    (given.fit == best.fit && strangeness(&given) < strangeness(&best)))
 			best = given;

@@ -20,8 +20,12 @@ struct evc_given {
 	struct evc_set more, less; /* single bits that the guest has beyond, and that it lacks of the first */
 };
 
-/* The mode that fits best; of those that fit equally well the one with the fewest bits more and less. */
-void evc_given_find(const struct evc_modes *modes, const struct evc_cpu *cpu, struct evc_given *ret_given);
+/*
+ * The mode that fits best; of those that fit equally well the one with the fewest bits more and less.  cpu is
+ * the dump decoded.  What QEMU and the guest's kernel set whatever the mode does not count as more.
+ */
+void evc_given_find(const struct evc_modes *modes, const struct evc_dump *dump, const struct evc_cpu *cpu,
+                    struct evc_given *ret_given);
 
 /*
  * Does the guest see what the mode promises, leaf by leaf?  version 0: the newest that it has all of.

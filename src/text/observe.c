@@ -49,7 +49,7 @@ void evc_observe_prepare(const struct evc_probe *probe, const struct evc_modes *
 	else
 		observation->all = observation->first;
 	/* The merge of kinds has no signature of its own. */
-	evc_given_find(modes, &observation->first, &observation->given);
+	evc_given_find(modes, &probe->host.cpus[0], &observation->first, &observation->given);
 	find_second(&probe->host.cpus[0], &observation->first, observation->second);
 }
 
@@ -194,11 +194,15 @@ static void put_states(uint64_t xcr0, struct evc_sink *out)
 	}
 }
 
-static void put_xsave(const struct evc_probe *probe, struct evc_sink *out)
+static void put_xsave(const struct evc_observation *observation, struct evc_sink *out)
 {
+	const struct evc_probe *probe = observation->probe;
+
 	put_label("XCR0", out);
 	if (!probe->has_xcr0) {
-		evc_sink_puts(out, "XSAVE is not switched on\n");
+		evc_sink_puts(out, evc_cpu_truth(&observation->first, EVC_F_XSAVE) == EVC_PRESENT
+		                           ? "the kernel has not switched XSAVE on\n"
+		                           : "there is no XSAVE\n");
 		return;
 	}
 	evc_sink_printf(out, "0x%llx (", (unsigned long long)probe->xcr0);
@@ -241,7 +245,7 @@ void evc_observe_text(const struct evc_observation *observation, struct evc_sink
 	put_cpus(observation, out);
 	put_mode(observation, out);
 	put_reach(observation, out);
-	put_xsave(probe, out);
+	put_xsave(observation, out);
 	put_counts(observation, out);
 	if (probe->host.facts.kernel && probe->host.facts.kernel[0]) {
 		put_label("kernel", out);

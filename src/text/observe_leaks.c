@@ -57,13 +57,25 @@ static void put_stops(const struct evc_leak *leak, struct evc_sink *out)
 		evc_sink_puts(out, leak->n_stops ? ": nothing can stop it alone" : "nothing can stop it");
 }
 
-/* What refused it, as far as that is known. */
-static void put_engaged(const struct evc_leak *leak, struct evc_sink *out)
+/* A bit that only the guest's kernel can set, if the hypervisor lets it. */
+static bool is_kernels(const struct evc_control *control)
+{
+	return control->kind == EVC_CONTROL_CR4 || control->kind == EVC_CONTROL_MSR;
+}
+
+/* What refused it, as far as that is known: what is shown may wait for the kernel to switch it on. */
+static void put_refused(const struct evc_leak *leak, struct evc_sink *out)
 {
 	for (size_t i = 0; i < leak->n_stops; i++)
 		if (leak->stops[i].engaged) {
 			evc_sink_puts(out, "by ");
 			put_control(leak->stops[i].control, out);
+			return;
+		}
+	for (size_t i = 0; i < leak->n_stops; i++)
+		if (leak->shown == EVC_PRESENT && is_kernels(leak->stops[i].control)) {
+			put_control(leak->stops[i].control, out);
+			evc_sink_puts(out, " is the kernel's, and probably not set");
 			return;
 		}
 	evc_sink_puts(out, "the CPU or the hypervisor does not have it");
@@ -83,16 +95,16 @@ static void put_reason(const struct evc_leak *leak, const struct evc_instruction
 		if (leak->older)
 			evc_sink_puts(out, "it executes as the older instruction of the same bytes");
 		else
-			put_engaged(leak, out);
+			put_refused(leak, out);
 		break;
 	case EVC_LEAK_REFUSED:
-		put_engaged(leak, out);
+		put_refused(leak, out);
 		break;
 	case EVC_LEAK_WORKS:
 		break;
 	case EVC_LEAK_UNTRIED:
 		evc_sink_puts(out, leak->shown == EVC_UNSURE ? "whether it is shown is not known"
-		                                             : "it was not tried");
+		                                             : "it was not tried, or did not end");
 		break;
 	}
 }

@@ -45,6 +45,7 @@ __asm__(".pushsection .text\n"
         "\tmov %rsp, probe_stack(%rip)\n"
         "\tmov %rdi, %r11\n\tmov %rsi, %rdi\n"
         "\txor %eax, %eax\n\txor %ebx, %ebx\n\txor %ecx, %ecx\n\txor %edx, %edx\n"
+        "\tpush $0\n\tpush $0\n" /* what code that loses its way returns to */
         "\tcall *%r11\n"
         "probe_leave:\n"
         "\tmov probe_stack(%rip), %rsp\n"
