@@ -20,7 +20,8 @@
  * Silence is never taken for death: a process that was stopped can be woken, and a cut connection
  * says nothing of the guest.  What is not seen is left alone (DOUBT), with two exceptions where it does
  * not matter: a silent destination that was never told to run does not run; and a silent source that was
- * seen to have given the guest away stays paused.
+ * seen to have given the guest away stays paused.  A QEMU whose switch-over hangs because the other side
+ * is silent falls silent itself (7.2); the end of the destination, which never ran, frees it.
  *
  * The step depends on nothing but what is seen, so that whoever starts again, after a crash of this program
  * or another day, sees the same and goes on with the same step.  He does not know whether the destination was
@@ -91,9 +92,8 @@ static enum evc_handover_step next_of_silent(const struct evc_handover *seen)
 		return seen->gave && seen->wanted ? EVC_STEP_RUN : EVC_STEP_DOUBT;
 	case EVC_DESTINATION_WAITS:
 	case EVC_DESTINATION_GONE:
-		return seen->gave || seen->told ? EVC_STEP_DOUBT : EVC_STEP_STAY;
 	case EVC_DESTINATION_SILENT:
-		return EVC_STEP_DOUBT;
+		return seen->gave || seen->told ? EVC_STEP_DOUBT : EVC_STEP_STAY;
 	}
 	return EVC_STEP_DOUBT;
 }

@@ -40,8 +40,8 @@ static void add_properties(const json_t *object, const char *prefix, struct evc_
 
 	json_object_foreach((json_t *)object, name, value)
 	{
-		/* The words are compared bit by bit. */
-		if (!strcmp(name, "feature-words"))
+		/* The words, and what they hold, are compared bit by bit. */
+		if (!strcmp(name, "feature-words") || json_is_null(value))
 			continue;
 		items[*n] = (struct evc_plan_property){ .name = evc_arena_printf(arena, "%s%s", prefix, name),
 			                                .value = value_text(value, arena) };

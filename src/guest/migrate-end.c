@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,14 +30,17 @@ int64_t evc_migrate_now(void)
 }
 
 /* A handle of the process behind a UNIX socket that means it even when its number is used again. */
-static int watch(const struct evc_qmp *qmp)
+static void watch(struct evc_migrate_end *end)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
-	if (qmp->fd < 0 || getsockopt(qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || peer.pid <= 0)
-		return -1;
-	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
+	end->pidfd = -1;
+	if (end->qmp.fd < 0 || getsockopt(end->qmp.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) ||
+	    peer.pid <= 0)
+		return;
+	end->pid = peer.pid;
+	end->pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
 }
 
 int evc_migrate_end_open(struct evc_migrate_end *end, const char *address, unsigned answer_ms,
@@ -47,7 +51,7 @@ int evc_migrate_end_open(struct evc_migrate_end *end, const char *address, unsig
 	if (status < 0)
 		return status;
 	end->address = address;
-	end->pidfd = watch(&end->qmp);
+	watch(end);
 	return EVC_OK;
 }
 
@@ -97,6 +101,62 @@ int evc_migrate_query(struct evc_migrate_end *end, const char *command, json_t *
 	}
 	json_decref(arguments);
 	return status;
+}
+
+/* Is the process behind the socket a QEMU, and not somebody who passes its words on? */
+static bool is_qemu(pid_t pid)
+{
+	char path[64], name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(name, sizeof(name), file))
+		name[0] = '\0';
+	fclose(file);
+	return strstr(name, "qemu") != NULL;
+}
+
+/* The last word to one that does not listen. */
+static bool kill_qemu(const struct evc_migrate_end *end, unsigned answer_ms)
+{
+	if (end->pidfd < 0 || !is_qemu(end->pid) ||
+	    syscall(SYS_pidfd_send_signal, end->pidfd, SIGKILL, NULL, 0))
+		return false;
+	return evc_migrate_end_ended(end, answer_ms);
+}
+
+/* The connection ends with the QEMU. */
+static bool wait_for_close(struct evc_migrate_end *end, unsigned answer_ms)
+{
+	struct evc_error err;
+	json_t *event = NULL;
+
+	while (end->qmp.state == EVC_QMP_READY &&
+	       evc_qmp_wait(&end->qmp, NULL, answer_ms, &event, &err) == EVC_OK && event) {
+		json_decref(event);
+		event = NULL;
+	}
+	return end->qmp.state == EVC_QMP_GONE;
+}
+
+bool evc_migrate_end_quit(struct evc_migrate_end *end, unsigned answer_ms)
+{
+	struct evc_error err;
+
+	/* Twice, since a connection may be cut with the word on its way. */
+	for (int i = 0; i < 2 && !evc_migrate_end_ended(end, 0); i++) {
+		/* A question first: it connects again where that was lost. */
+		if (evc_migrate_query(end, "query-status", NULL, answer_ms, NULL, &err) < 0)
+			break;
+		evc_qmp_call(&end->qmp, "quit", NULL, answer_ms, NULL, &err);
+		if (end->pidfd < 0 ? wait_for_close(end, answer_ms) : evc_migrate_end_ended(end, answer_ms))
+			return true;
+	}
+	return evc_migrate_end_ended(end, 0) ||
+	       (end->qmp.state == EVC_QMP_SILENT && kill_qemu(end, answer_ms));
 }
 
 /* --- looking --------------------------------------------------------------------------------- */

@@ -6,10 +6,13 @@
 
 #include "guest/migrate.h"
 
+#include <sys/types.h>
+
 /* A connection to one of the two QEMUs, and its process where that can be watched. */
 struct evc_migrate_end {
 	struct evc_qmp qmp;
 	const char *address;
+	pid_t pid; /* of pidfd */
 	int pidfd; /* of the process at the other end of a UNIX socket; -1: cannot be watched */
 	char run[32], migration[32]; /* its states when last seen, "" when not told */
 };
@@ -48,6 +51,12 @@ void evc_migrate_end_close(struct evc_migrate_end *end);
  */
 int evc_migrate_query(struct evc_migrate_end *end, const char *command, json_t *arguments, unsigned answer_ms,
                       json_t **ret_value, struct evc_error *err);
+
+/*
+ * End the QEMU: by its monitor, or, when that is silent, by a signal if its process can be reached.  True
+ * when it is seen to have ended.
+ */
+bool evc_migrate_end_quit(struct evc_migrate_end *end, unsigned answer_ms);
 
 /* Has the process ended?  Waits up to wait_ms for that; false as well when it cannot be watched. */
 bool evc_migrate_end_ended(const struct evc_migrate_end *end, unsigned wait_ms);

@@ -106,8 +106,10 @@ static void go_on_sending(struct evc_migrate_job *job)
 	check_times(job);
 	if (!job->seen.wanted)
 		return;
+	/* Refused: it went on already, and the next look shows it. */
 	if (ready)
-		call(job, &job->source, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"));
+		evc_qmp_call(&job->source.qmp, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"),
+		             job->answer_ms, NULL, NULL);
 	else if (job->options->postcopy && !job->postcopying && job->progress.passes > 1)
 		job->postcopying = call(job, &job->source, "migrate-start-postcopy", NULL) == EVC_OK;
 	else
@@ -161,26 +163,6 @@ static bool wait_a_while(struct evc_migrate_job *job)
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-/* True when its process is seen to have ended, or its connection where a process cannot be watched. */
-static bool end_qemu(struct evc_migrate_job *job, struct evc_migrate_end *end)
-{
-	struct evc_error err;
-	json_t *event = NULL;
-
-	if (evc_migrate_end_ended(end, 0))
-		return true;
-	evc_migrate_query(end, "query-status", NULL, job->answer_ms, NULL, &err); /* reopens what was cut */
-	evc_qmp_call(&end->qmp, "quit", NULL, job->answer_ms, NULL, &err);
-	if (end->pidfd >= 0)
-		return evc_migrate_end_ended(end, job->answer_ms);
-	while (end->qmp.state == EVC_QMP_READY &&
-	       evc_qmp_wait(&end->qmp, NULL, job->answer_ms, &event, &err) == EVC_OK && event) {
-		json_decref(event);
-		event = NULL;
-	}
-	return end->qmp.state == EVC_QMP_GONE;
-}
-
 /* The source runs as it did before. */
 static bool let_source_run(struct evc_migrate_job *job)
 {
@@ -201,32 +183,51 @@ static void put_advice(struct evc_migrate_job *job, const char *advice)
 		job->result.advice = advice;
 }
 
-/* The guest is the source's; what came to the destination is of no use to anybody. */
-static enum evc_handover_step stay(struct evc_migrate_job *job, enum evc_handover_step step)
+/*
+ * A source that fell silent may have done so for want of the destination, whose end frees it.  True
+ * when it answers again.
+ */
+static bool wake_source(struct evc_migrate_job *job)
+{
+	struct evc_error err;
+
+	/* A message for later, should it be woken by others: do not go on waiting for us. */
+	evc_qmp_call(&job->source.qmp, "migrate_cancel", NULL, job->answer_ms, NULL, &err);
+	evc_migrate_look(job);
+	return job->seen.source != EVC_SOURCE_SILENT;
+}
+
+/* The guest is the source's; what came to the destination is of no use to anybody.  False: look again. */
+static bool stay(struct evc_migrate_job *job, enum evc_handover_step *step)
 {
 	bool ended;
 
 	tell(job, EVC_MIGRATE_RETURNING);
-	ended = end_qemu(job, &job->destination);
+	ended = evc_migrate_end_quit(&job->destination, job->answer_ms);
+	if (job->seen.source == EVC_SOURCE_SILENT && wake_source(job))
+		return false;
 	if (!ended)
 		put_advice(job, evc_arena_printf(job->arena,
 		                                 "the destination %s did not end: end its process, and never "
 		                                 "let it run (cont)",
 		                                 job->destination.address));
 	if (job->seen.source == EVC_SOURCE_SILENT) {
-		put_advice(job, evc_arena_printf(job->arena,
-		                                 "the source %s has the guest, but does not answer: wake its "
-		                                 "process, and look whether it runs (query-status; cont)",
-		                                 job->source.address));
-		return EVC_STEP_STAY;
+		put_advice(job,
+		           evc_arena_printf(job->arena,
+		                            "the source %s has the guest, but does not answer: wake its "
+		                            "process; if it does not run by itself (query-status), cancel "
+		                            "(migrate_cancel) and let it run (cont)",
+		                            job->source.address));
+		return true;
 	}
 	if (let_source_run(job))
-		return step;
+		return true;
 	put_advice(job, evc_arena_printf(job->arena,
 	                                 "the source %s has the guest, but it does not run: look at "
 	                                 "query-status there, and let it run (cont)",
 	                                 job->source.address));
-	return EVC_STEP_DOUBT;
+	*step = EVC_STEP_DOUBT;
+	return true;
 }
 
 /* Once, when all is there; false: not to be run. */
@@ -283,7 +284,7 @@ static enum evc_handover_step end_source(struct evc_migrate_job *job)
 		give_up(job, "the destination ran, and does not any more");
 		return EVC_STEP_DOUBT;
 	}
-	if (!end_qemu(job, &job->source)) {
+	if (!evc_migrate_end_quit(&job->source, job->answer_ms)) {
 		put_advice(job,
 		           evc_arena_printf(job->arena,
 		                            "the guest runs at the destination; the source %s is paused and "
@@ -376,7 +377,8 @@ static bool step(struct evc_migrate_job *job, enum evc_handover_step next)
 		return false;
 	case EVC_STEP_STAY:
 	case EVC_STEP_TAKE_BACK:
-		next = stay(job, next);
+		if (!stay(job, &next))
+			return false;
 		break;
 	case EVC_STEP_FINISH:
 		next = finish(job);

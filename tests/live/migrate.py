@@ -218,8 +218,9 @@ def relays(stack, fault, point, directory, here, there, data):
         rules[where].insert(0, [*rule, "nothing", []])
     result = []
     for name, machine in (("source", here), ("destination", there)):
-        stack.append(moving.Relay(machine, rules[name]))
-        result.append(stack[-1].path)
+        if rules[name]:
+            stack.append(moving.Relay(machine, rules[name]))
+        result.append(stack[-1].path if rules[name] else machine.qmp_path)
     return result
 
 

@@ -207,33 +207,52 @@ def settled(machine):
     return machine.ticks()[before:]
 
 
-def holds_paused(machine, is_source):
+def revives(machine, is_source):
+    """Follow evc's advice for a guest that stands still: does it tick again, as it did?"""
     run, migration = machine.status()
-    if is_source:
-        return run in ("postmigrate", "paused")
-    return run == "paused" and migration in ("completed", "postcopy-active", "postcopy-paused")
+    if not is_source and not (run == "paused" and migration in ("completed", "postcopy-active", "postcopy-paused")):
+        return False
+    if not run:
+        return False
+    qmp = Qmp(machine.qmp_path)
+    deadline = time.monotonic() + 5
+    ticks = len(machine.ticks())
+    while len(machine.ticks()) == ticks and time.monotonic() < deadline:
+        try:
+            if is_source and qmp("query-migrate").get("status") in ("active", "pre-switchover"):
+                qmp("migrate_cancel")
+            if not qmp("query-status")["running"]:
+                qmp("cont")
+        except RuntimeError:
+            pass  # not finalized yet: again
+        time.sleep(0.1)
+    qmp.close()
+    return len(machine.ticks()) > ticks
 
 
-def outcome(source, destination):
-    known = source.ticks()[0][1]
+def moments(*machines):
+    """What each printed within the same moments."""
     results = {}
-    threads = [threading.Thread(target=lambda m=m: results.__setitem__(m, settled(m))) for m in (source, destination)]
+    threads = [threading.Thread(target=lambda m=m: results.__setitem__(m, settled(m))) for m in machines]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    here, there = results[source], results[destination]
+    return [results[machine] for machine in machines]
+
+
+def outcome(source, destination):
+    known = source.ticks()[0][1]
+    here, there = moments(source, destination)
+    if not here and not there:  # a loaded machine, or one that was just woken
+        time.sleep(1)
+        here, there = moments(source, destination)
+    paused = not here and not there and (revives(source, True) or revives(destination, False))
+    if any(value != known for _, value in source.ticks() + destination.ticks()):
+        return CHANGED
     if here and there:
         return TWICE
-    if any(value != known for _, value in destination.ticks() + here):
-        return CHANGED
-    if there:
-        return MOVED
-    if here:
-        return STAYED
-    if holds_paused(source, True) or holds_paused(destination, False):
-        return PAUSED
-    return LOST
+    return MOVED if there else STAYED if here else PAUSED if paused else LOST
 
 
 def unbroken(source, destination):
