@@ -19,6 +19,11 @@ check:
 	tools/deps build check live lab
 	tools/check
 
+lab-demo:
+	tools/deps build lab
+	$(MAKE) all
+	lab/demo $(BUILD)
+
 bench:
 	tools/deps build bench
 	bench/run
@@ -29,4 +34,4 @@ install: all
 clean:
 	rm -rf $(BUILD) $(BUILD)-*
 
-.PHONY: all demo check bench install clean
+.PHONY: all demo lab-demo check bench install clean

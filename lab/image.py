@@ -26,8 +26,7 @@ MODULES = ("virtio_pci", "virtio_console", "virtio_net", "msr", "kvm-amd", "kvm-
 FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "multiboot_dma.bin", "vgabios-stdvga.bin", "efi-virtio.rom")
 FIRMWARE_FOLDERS = ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu")
 KERNELS = ("linux-image-cloud-amd64", "linux-image-amd64", "linux-image-kvm", "linux-image-generic")
-OWN_FILES = [os.path.join(HERE, name) for name in ("agent.c", "init", "image.py", "ticker.c", "lab.modes")] + [
-    os.path.join(TOP, "demo", "init.c")]
+OWN_FILES = [os.path.join(HERE, name) for name in ("agent.c", "init", "image.py", "ticker.c", "lab.modes")]
 KEPT = 3  # file systems
 
 
@@ -174,18 +173,15 @@ def qemu_parts():
 
 
 def compile_own(work):
-    """Our programs of a host and of the guests in it; the paths of the binaries by name."""
+    """Our programs of a host and of a guest in it; the paths of the binaries by name."""
     built = {}
     compiler = os.environ.get("CC", "cc").split()
-    for name, source, flags in (
-            ("agent", os.path.join(HERE, "agent.c"), ["-static", "-D_GNU_SOURCE"]),
-            ("report", os.path.join(TOP, "demo", "init.c"), None),
-            ("ticker", os.path.join(HERE, "ticker.c"), None)):
-        # Guests get programs without a C library, which would choose instructions by CPUID.
-        flags = flags or ["-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-no-pie",
-                          "-mgeneral-regs-only"]
+    # Guests get programs without a C library, which would choose instructions by CPUID.
+    for name, flags in (("agent", ["-static", "-D_GNU_SOURCE"]),
+                        ("ticker", ["-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector", "-fno-pie",
+                                    "-no-pie", "-mgeneral-regs-only"])):
         built[name] = os.path.join(work, name)
-        call(*compiler, "-O1", *flags, "-o", built[name], source)
+        call(*compiler, "-O1", *flags, "-o", built[name], os.path.join(HERE, name + ".c"))
     return built
 
 
@@ -238,7 +234,7 @@ def guest_initrd(program):
     return archive.text()
 
 
-def pack(kernel, parts, own):
+def pack(kernel, parts, own, evc):
     """The bytes of a host's first file system."""
     archive = Cpio()
     for folder in ("/proc", "/sys", "/dev", "/tmp", "/root", "/etc", "/var/log"):
@@ -253,8 +249,11 @@ def pack(kernel, parts, own):
     for name in order:
         archive.file(f"/lib/modules/{name}.ko", module_bytes(files[name]))
     archive.file("/lib/modules/order", "".join(f"{name}.ko\n" for name in order).encode())
-    for name in ("report", "ticker"):
-        archive.file(f"/boot/{name}.initrd", guest_initrd(own[name]))
+    archive.file("/boot/ticker.initrd", guest_initrd(own["ticker"]))
+    if evc:
+        probe = os.path.join(os.path.dirname(own["agent"]), "probe")
+        call(evc, "observe", "--initrd", probe)
+        archive.file("/boot/probe.initrd", read(probe))
     archive.file("/etc/evc/modes.d/lab.modes", read(os.path.join(HERE, "lab.modes")))
     return archive.text()
 
@@ -297,7 +296,7 @@ def build(evc):
         shutil.rmtree(work, ignore_errors=True)
         os.makedirs(work)
         try:
-            text = pack(kernel, parts, compile_own(work))
+            text = pack(kernel, parts, compile_own(work), evc)
             with open(os.path.join(work, "host.cpio"), "wb") as out:
                 out.write(text)
             os.rename(os.path.join(work, "host.cpio"), initrd)
