@@ -17,7 +17,7 @@ CLASSES = {"Not affected": "NOT_AFFECTED", "Vulnerable": "VULNERABLE", "KVM: Vul
            "Processor vulnerable": "VULNERABLE", "Mitigation:": "MITIGATION", "KVM: Mitigation:": "MITIGATION",
            "Unknown": "UNKNOWN"}
 BARE = {"intel": "INTEL", "amd": "AMD", "off": "OFF", "smt": "SMT", "smt-possible": "SMT_POSSIBLE", "ebpf": "EBPF",
-        "kvm": "KVM", "unknown": "UNKNOWN", "-": "TRUE"}
+        "kvm": "KVM", "on-kvm": "ON_KVM", "on-tcg": "ON_TCG", "unknown": "UNKNOWN", "-": "TRUE"}
 
 
 class Tables(conditions.Conditions):

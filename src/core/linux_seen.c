@@ -9,13 +9,15 @@
  * that lacks it.  A guest that is told "not affected" switches no mitigation on, also when it runs on the
  * host that is.
  *
- * What a host is affected by is taken from what a guest of its own, at its own signature, would be told; so
- * flaws that no guest is ever told of (what only a hypervisor can mend) are no finding, and neither is what a
- * level rightly drops: a bit like RDCL_NO goes when one host lacks it, which makes guests more careful.
+ * What a host is affected by is asked of a guest with the level's features and the host's own identity.  So a
+ * flaw of what the level hides is none (gathers without AVX; a transaction without TSX, though nothing keeps
+ * a program from trying one), and neither is one that no guest is ever told of, since only a hypervisor mends
+ * it. What a level rightly drops is none either: a bit like RDCL_NO goes when one host lacks it, which makes
+ * guests more careful.
  */
 #include "core/linux_seen.h"
 
-#include "core/linux_vuln.h"
+#include "core/kvm_rules.h"
 
 #include <string.h>
 
@@ -40,117 +42,110 @@ static bool names_a_hypervisor(const struct evc_dump *dump)
 }
 
 void evc_linux_see(const struct evc_linux_tree *tree, const struct evc_dump *dump,
-                   struct evc_linux_view *ret_view)
+                   struct evc_linux_sight *ret_sight)
 {
 	struct evc_linux_env env = { .platform = names_a_hypervisor(dump) ? EVC_LINUX_PLATFORM_AUTO
 		                                                          : EVC_LINUX_KVM };
 	struct evc_linux_question question = { .tree = tree, .env = &env, .dump = dump };
 
-	evc_linux_predict(&question, ret_view);
+	evc_linux_predict(&question, &ret_sight->view);
+	ret_sight->n_vulns = evc_linux_vulns(&question, &ret_sight->view, ret_sight->vulns);
 }
 
-size_t evc_linux_flags_only(const struct evc_linux_view *has, const struct evc_linux_view * not,
-                            const char *ret_names[static EVC_LINUX_PLACES])
+int evc_linux_honest(const struct evc_dump *guest, const struct evc_dump *offer, struct evc_arena *arena,
+                     struct evc_dump *ret_dump, struct evc_error *err)
 {
-	size_t n = 0;
+	static const enum evc_feature_id signatures[] = { EVC_F_STEPPING, EVC_F_E_STEPPING_ID };
+	struct evc_dump_builder builder;
+	uint64_t known, value;
 
-	for (unsigned i = 0; i < has->tree->n_flags && n < EVC_LINUX_PLACES; i++) {
-		const struct evc_linux_name *name = &has->tree->flags[i];
+	evc_dump_begin(&builder, arena);
+	evc_dump_copy(&builder, guest);
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+		struct evc_bit bit = evc_features[signatures[i]].bit;
+		struct evc_leaf leaf;
 
-		if (evc_linux_view_flag(has, (enum evc_linux_flag)name->symbol).truth == EVC_PRESENT &&
-		    evc_linux_view_flag(not, (enum evc_linux_flag)name->symbol).truth == EVC_ABSENT)
-			ret_names[n++] = name->name;
+		evc_dump_leaf(guest, bit.leaf, bit.subleaf, &leaf);
+		value = evc_dump_register(offer, bit.leaf, bit.subleaf, EVC_EAX, &known);
+		leaf.value[EVC_EAX] = (uint32_t)value;
+		leaf.known[EVC_EAX] = (uint32_t)known;
+		evc_dump_set_bits(&builder, &leaf);
 	}
-	return n;
-}
-
-size_t evc_linux_bugs_only(const struct evc_linux_view *has, const struct evc_linux_view * not,
-                           const char *ret_names[static EVC_LINUX_N_BUGS])
-{
-	size_t n = 0;
-
-	for (unsigned i = 0; i < has->tree->n_bugs && n < EVC_LINUX_N_BUGS; i++) {
-		const struct evc_linux_name *name = &has->tree->bugs[i];
-
-		if (evc_linux_view_bug(has, (enum evc_linux_bug)name->symbol).truth == EVC_PRESENT &&
-		    evc_linux_view_bug(not, (enum evc_linux_bug)name->symbol).truth == EVC_ABSENT)
-			ret_names[n++] = name->name;
-	}
-	return n;
-}
-
-/* The first that surely says so of the bug; n when none does. */
-static size_t first_saying(const struct evc_linux_seer *seers, size_t n, enum evc_linux_bug bug,
-                           enum evc_truth truth)
-{
-	size_t i = 0;
-
-	for (; i < n; i++) {
-		struct evc_linux_truth said = evc_linux_view_bug(seers[i].view, bug);
-
-		if (said.truth == truth && !(said.depends & ~harmless))
-			break;
-	}
-	return i;
+	value = evc_dump_register(offer, EVC_MSR_ARCH_CAPABILITIES, 0, EVC_MSR, &known);
+	evc_dump_set_msr(&builder, EVC_MSR_ARCH_CAPABILITIES, value, known);
+	return evc_dump_finish(&builder, ret_dump, err);
 }
 
 /* Bits by which a CPU says that a flaw is not its own, of which findings tell by themselves. */
 static const struct {
 	enum evc_feature_id bit;
-	enum evc_linux_bug bug;
+	const char *file;
 } immunities[] = {
-	{ .bit = EVC_F_RDCL_NO, .bug = EVC_LINUX_B_CPU_MELTDOWN },
-	{ .bit = EVC_F_RDCL_NO, .bug = EVC_LINUX_B_L1TF },
-	{ .bit = EVC_F_SSB_NO, .bug = EVC_LINUX_B_SPEC_STORE_BYPASS },
-	{ .bit = EVC_F_AMD_NO_SSB, .bug = EVC_LINUX_B_SPEC_STORE_BYPASS },
-	{ .bit = EVC_F_MDS_NO, .bug = EVC_LINUX_B_MDS },
-	{ .bit = EVC_F_PSCHANGE_MC_NO, .bug = EVC_LINUX_B_ITLB_MULTIHIT },
-	{ .bit = EVC_F_TAA_NO, .bug = EVC_LINUX_B_TAA },
-	{ .bit = EVC_F_SBDR_SSDP_NO, .bug = EVC_LINUX_B_MMIO_STALE_DATA },
-	{ .bit = EVC_F_FBSDP_NO, .bug = EVC_LINUX_B_MMIO_STALE_DATA },
-	{ .bit = EVC_F_PSDP_NO, .bug = EVC_LINUX_B_MMIO_STALE_DATA },
-	{ .bit = EVC_F_PBRSB_NO, .bug = EVC_LINUX_B_EIBRS_PBRSB },
-	{ .bit = EVC_F_GDS_NO, .bug = EVC_LINUX_B_GDS },
-	{ .bit = EVC_F_RFDS_NO, .bug = EVC_LINUX_B_RFDS },
-	{ .bit = EVC_F_ITS_NO, .bug = EVC_LINUX_B_ITS },
-	{ .bit = EVC_F_BTC_NO, .bug = EVC_LINUX_B_RETBLEED },
-	{ .bit = EVC_F_SRSO_NO, .bug = EVC_LINUX_B_SRSO },
-	{ .bit = EVC_F_TSA_SQ_NO, .bug = EVC_LINUX_B_TSA },
-	{ .bit = EVC_F_TSA_L1_NO, .bug = EVC_LINUX_B_TSA },
+	{ .bit = EVC_F_RDCL_NO, .file = "meltdown" },
+	{ .bit = EVC_F_RDCL_NO, .file = "l1tf" },
+	{ .bit = EVC_F_SSB_NO, .file = "spec_store_bypass" },
+	{ .bit = EVC_F_AMD_NO_SSB, .file = "spec_store_bypass" },
+	{ .bit = EVC_F_MDS_NO, .file = "mds" },
+	{ .bit = EVC_F_PSCHANGE_MC_NO, .file = "itlb_multihit" },
+	{ .bit = EVC_F_TAA_NO, .file = "tsx_async_abort" },
+	{ .bit = EVC_F_SBDR_SSDP_NO, .file = "mmio_stale_data" },
+	{ .bit = EVC_F_FBSDP_NO, .file = "mmio_stale_data" },
+	{ .bit = EVC_F_PSDP_NO, .file = "mmio_stale_data" },
+	{ .bit = EVC_F_GDS_NO, .file = "gather_data_sampling" },
+	{ .bit = EVC_F_RFDS_NO, .file = "reg_file_data_sampling" },
+	{ .bit = EVC_F_ITS_NO, .file = "indirect_target_selection" },
+	{ .bit = EVC_F_BTC_NO, .file = "retbleed" },
+	{ .bit = EVC_F_SRSO_NO, .file = "spec_rstack_overflow" },
+	{ .bit = EVC_F_TSA_SQ_NO, .file = "tsa" },
+	{ .bit = EVC_F_TSA_L1_NO, .file = "tsa" },
 };
 
-static bool said_already(const struct evc_findings *findings, enum evc_linux_bug bug)
+static bool said_already(const struct evc_findings *findings, const char *file)
 {
 	for (size_t i = 0; i < findings->n; i++)
 		for (size_t j = 0; j < sizeof(immunities) / sizeof(immunities[0]); j++)
-			if (findings->items[i].kind == EVC_FINDING_SECURITY && immunities[j].bug == bug &&
-			    findings->items[i].feature == immunities[j].bit)
+			if (findings->items[i].kind == EVC_FINDING_SECURITY &&
+			    findings->items[i].feature == immunities[j].bit &&
+			    !strcmp(immunities[j].file, file))
 				return true;
 	return false;
+}
+
+/* The first that surely says so of a file; n when none does.  What does not know that it is a guest is none.
+ */
+static size_t first_saying(const struct evc_linux_seer *seers, size_t n, size_t file, enum evc_truth truth)
+{
+	size_t i = 0;
+
+	for (; i < n; i++) {
+		const struct evc_linux_vuln *vuln = &seers[i].sight->vulns[file];
+
+		if (evc_linux_view_flag(&seers[i].sight->view, EVC_LINUX_F_HYPERVISOR).truth != EVC_PRESENT)
+			continue;
+		if (vuln->affected.truth == truth && !(vuln->affected.depends & ~harmless))
+			break;
+	}
+	return i;
 }
 
 void evc_linux_find_untold(const struct evc_linux_seer *hosts, size_t n_hosts,
                            const struct evc_linux_seer *guests, size_t n_guests,
                            struct evc_findings *findings)
 {
-	const struct evc_linux_tree *tree;
+	size_t n_files = n_hosts && n_guests ? hosts[0].sight->n_vulns : 0;
 
-	if (!n_hosts || !n_guests)
-		return;
-	tree = hosts[0].view->tree;
-	for (unsigned i = 0; i < tree->n_bugs; i++) {
-		enum evc_linux_bug bug = (enum evc_linux_bug)tree->bugs[i].symbol;
-		size_t host = first_saying(hosts, n_hosts, bug, EVC_PRESENT),
-		       guest = first_saying(guests, n_guests, bug, EVC_ABSENT);
+	for (size_t file = 0; file < n_files; file++) {
+		const char *name = hosts[0].sight->vulns[file].file->name;
+		size_t host = first_saying(hosts, n_hosts, file, EVC_PRESENT),
+		       guest = first_saying(guests, n_guests, file, EVC_ABSENT);
 
-		if (host == n_hosts || guest == n_guests || !evc_linux_vuln_of(bug) ||
-		    said_already(findings, bug))
+		if (host == n_hosts || guest == n_guests || said_already(findings, name))
 			continue;
 		evc_findings_add(findings, (struct evc_finding){ .kind = EVC_FINDING_UNTOLD,
 		                                                 .severity = EVC_WARNING,
 		                                                 .feature = EVC_N_FEATURES,
 		                                                 .subject = hosts[host].name,
 		                                                 .other = guests[guest].name,
-		                                                 .detail = tree->bugs[i].name });
+		                                                 .detail = name });
 	}
 }

@@ -8,7 +8,7 @@
  */
 
 #include "core/finding.h"
-#include "core/linux.h"
+#include "core/linux_vuln.h"
 
 /* The kernel that guests are taken to run when nobody says: Debian's. */
 #define EVC_LINUX_GUEST "debian-13"
@@ -16,29 +16,35 @@
 /* "debian-13" where name is NULL; else as evc_linux_find. */
 int evc_linux_seen_tree(const char *name, const struct evc_linux_tree **ret_tree, struct evc_error *err);
 
-/* What a guest with this vCPU sees; under KVM, unless its own leaves name another hypervisor. */
+/* What a guest sees, and what it is told of flaws. */
+struct evc_linux_sight {
+	struct evc_linux_view view;
+	struct evc_linux_vuln vulns[EVC_LINUX_MAX_VULNS];
+	size_t n_vulns;
+};
+
+/* With this vCPU; under KVM, unless its own leaves name another hypervisor. */
 void evc_linux_see(const struct evc_linux_tree *tree, const struct evc_dump *dump,
-                   struct evc_linux_view *ret_view);
+                   struct evc_linux_sight *ret_sight);
 
-/*
- * Flags that the one surely has and the other surely has not, as printed and in printing order; n of
- * evc_linux_flags_only is at most EVC_LINUX_PLACES, that of evc_linux_bugs_only EVC_LINUX_N_BUGS.
- */
-size_t evc_linux_flags_only(const struct evc_linux_view *has, const struct evc_linux_view * not,
-                            const char *ret_names[static EVC_LINUX_PLACES]);
-size_t evc_linux_bugs_only(const struct evc_linux_view *has, const struct evc_linux_view * not,
-                           const char *ret_names[static EVC_LINUX_N_BUGS]);
-
-/* Somebody's name with what is seen there: a guest that was made on a host, or a host's own guests. */
+/* Somebody's name with what is seen there. */
 struct evc_linux_seer {
 	const char *name;
-	const struct evc_linux_view *view;
+	const struct evc_linux_sight *sight;
 };
 
 /*
- * Flaws of which a host's own guests are told, and these guests are not: EVC_FINDING_UNTOLD, one for each
- * flaw, that names the first such host and guest.  Nothing is found where one side is not known, or known
- * only from what was assumed of an MSR.
+ * The vCPU as it would be if it said on which CPU it is: the level's features with the signature and the
+ * IA32_ARCH_CAPABILITIES of the offer that it was made of.
+ */
+int evc_linux_honest(const struct evc_dump *guest, const struct evc_dump *offer, struct evc_arena *arena,
+                     struct evc_dump *ret_dump, struct evc_error *err);
+
+/*
+ * Flaws that a guest with the level's features is told of when it knows the host's CPU, and that these guests
+ * are told they do not have: EVC_FINDING_UNTOLD, one for each flaw, that names the first such host and guest.
+ * All sights are of one tree.  Nothing is found where one side is not known, or known only from what was
+ * assumed of an MSR; nor of what findings tell already by the bit that says so (EVC_FINDING_SECURITY).
  */
 void evc_linux_find_untold(const struct evc_linux_seer *hosts, size_t n_hosts,
                            const struct evc_linux_seer *guests, size_t n_guests,

@@ -72,16 +72,6 @@ static bool in_cmdline(const struct evc_linux_env *env, const char *word)
 	return false;
 }
 
-/* Nobody has said what the boot options are: none is what most have. */
-static struct evc_linux_truth option(const struct work *work, const char *word)
-{
-	struct evc_linux_truth truth = truth_if(in_cmdline(work->question->env, word));
-
-	if (!work->question->env || !work->question->env->has_cmdline)
-		truth.depends = 1u << EVC_LINUX_BY_OPTIONS;
-	return truth;
-}
-
 /* By the lines that count threads and cores: they are what the kernel itself goes by. */
 static struct evc_linux_truth threads_share(const struct work *work)
 {
@@ -130,6 +120,13 @@ static struct evc_linux_truth capability(const struct work *work, unsigned bit)
 	return truth_and(truth, value);
 }
 
+static struct evc_linux_truth platform_is(const struct work *work, enum evc_linux_platform platform)
+{
+	return (struct evc_linux_truth){ .depends = 1u << EVC_LINUX_BY_PLATFORM,
+		                         .truth = work->view->platform == platform ? EVC_PRESENT
+		                                                                   : EVC_ABSENT };
+}
+
 static struct evc_linux_truth holds(struct work *work, unsigned program);
 
 static struct evc_linux_truth operand(struct work *work, const struct evc_linux_vuln_op *op)
@@ -160,7 +157,8 @@ static struct evc_linux_truth operand(struct work *work, const struct evc_linux_
 	case EVC_LINUX_OP_FAMILY_BELOW:
 		return family_below(work, op->argument);
 	case EVC_LINUX_OP_OFF:
-		return option(work, "mitigations=off");
+		/* Where nobody says, mitigations are what the question is about: the kernel's own choice. */
+		return truth_if(in_cmdline(work->question->env, "mitigations=off"));
 	case EVC_LINUX_OP_SMT:
 	case EVC_LINUX_OP_SMT_POSSIBLE:
 		return threads_share(work);
@@ -170,6 +168,10 @@ static struct evc_linux_truth operand(struct work *work, const struct evc_linux_
 		return truth_and(evc_linux_view_flag(work->view, EVC_LINUX_F_VMX),
 		                 (struct evc_linux_truth){ .truth = EVC_UNSURE,
 		                                           .depends = 1u << EVC_LINUX_BY_RUNTIME });
+	case EVC_LINUX_OP_ON_KVM:
+		return platform_is(work, EVC_LINUX_KVM);
+	case EVC_LINUX_OP_ON_TCG:
+		return platform_is(work, EVC_LINUX_TCG);
 	default:
 		return unsure;
 	}
@@ -298,6 +300,7 @@ static void make_vuln(struct work *work, struct evc_linux_vuln *vuln)
 {
 	struct evc_linux_truth affected = holds(work, vuln->file->affected);
 
+	vuln->affected = affected;
 	vuln->depends = affected.depends;
 	if (affected.truth == EVC_ABSENT) {
 		vuln->class = EVC_LINUX_VULN_NOT_AFFECTED;
@@ -344,18 +347,6 @@ size_t evc_linux_vulns(const struct evc_linux_question *question, const struct e
 		make_vuln(&work, &ret_vulns[n++]);
 	}
 	return n;
-}
-
-bool evc_linux_vuln_of(enum evc_linux_bug bug)
-{
-	for (size_t i = 0; i < evc_n_linux_vuln_files; i++) {
-		const struct evc_linux_vuln_op *op = &evc_linux_vuln_code[evc_linux_vuln_files[i].affected];
-
-		for (; op->op != EVC_LINUX_OP_END; op++)
-			if (op->op == EVC_LINUX_OP_BUG && op->argument == bug)
-				return true;
-	}
-	return false;
 }
 
 const char *evc_linux_vuln_class_name(enum evc_linux_vuln_class class)

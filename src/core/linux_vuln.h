@@ -51,6 +51,7 @@ struct evc_linux_vuln_file {
 /* One file of one guest. */
 struct evc_linux_vuln {
 	const struct evc_linux_vuln_file *file;
+	struct evc_linux_truth affected; /* whether the kernel takes the CPU to have the flaw */
 	enum evc_linux_vuln_class class;
 	uint32_t depends;               /* mask of 1 << enum evc_linux_input: what was assumed */
 	bool text_known;                /* else only the class, and that only when it is not UNSURE */
@@ -63,9 +64,6 @@ struct evc_linux_vuln {
 /* All files that the view's kernel has, in the order of the data; returns how many. */
 size_t evc_linux_vulns(const struct evc_linux_question *question, const struct evc_linux_view *view,
                        struct evc_linux_vuln ret_vulns[static EVC_LINUX_MAX_VULNS]);
-
-/* Does a file tell of the bug?  Of some that are printed none does: null_seg, swapgs_fence. */
-bool evc_linux_vuln_of(enum evc_linux_bug bug);
 
 /* --- generated ---------------------------------------------------------------------------------- */
 
@@ -89,6 +87,8 @@ enum evc_linux_vuln_opcode {
 	EVC_LINUX_OP_SMT_POSSIBLE,
 	EVC_LINUX_OP_EBPF,
 	EVC_LINUX_OP_KVM,
+	EVC_LINUX_OP_ON_KVM,
+	EVC_LINUX_OP_ON_TCG,
 	EVC_LINUX_OP_AND,
 	EVC_LINUX_OP_OR,
 	EVC_LINUX_OP_NOT,

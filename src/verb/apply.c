@@ -6,6 +6,7 @@
 #include "text/report.h"
 #include "verb/cluster.h"
 #include "verb/input.h"
+#include "verb/seen.h"
 #include "verb/side.h"
 
 #include <string.h>
@@ -20,6 +21,7 @@ static const struct evc_param params[] = {
 	  .help = "other hosts that it is to fit" },
 	{ .name = "across-vendors", .help = "also those of other vendors" },
 	EVC_OFFER_PARAMS,
+	EVC_SEEN_PARAM,
 	{ 0 },
 };
 
@@ -129,6 +131,8 @@ static int run(struct evc_command *command, struct evc_error *err)
 	struct evc_offer offer;
 	struct evc_dump dump;
 	struct evc_host guest;
+	const struct evc_linux_tree *tree = NULL;
+	struct evc_seen seen = { 0 };
 	const char *to = evc_args_value(&command->args, "to");
 	bool with = evc_args_flag(&command->args, "with");
 	int status = read_wish(command, &wish, err);
@@ -142,11 +146,15 @@ static int run(struct evc_command *command, struct evc_error *err)
 		                       command->arena, &dump, &findings, err);
 	if (status < 0)
 		return status;
+	if (evc_seen_tree(&command->args, &tree, err) < 0 ||
+	    evc_seen_change(command, tree, &offer.dump, &dump, &seen, err) < 0)
+		return err->code;
 	guest = as_guest(&wish.host, &dump);
 	status = write_dump(command, to ? to : command->json ? "json" : "cpuid", &guest, &findings, err);
 	if (status < 0)
 		return status;
 	evc_report_findings(&findings, command->messages);
+	evc_seen_print(&seen, "as the guest sees it", command->messages);
 	return evc_verdict_exit(evc_findings_verdict(&findings));
 }
 

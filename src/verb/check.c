@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "text/report.h"
 #include "verb/input.h"
+#include "verb/seen.h"
 #include "verb/side.h"
 
 #include <assert.h>
@@ -15,6 +16,7 @@ static const struct evc_param params[] = {
 	{ .name = "host", .letter = 'H', .value = "FILE", .many = true, .help = "where to" },
 	{ .name = "from", .value = "FILE", .help = "where the guest runs now: can it come back?" },
 	EVC_OFFER_PARAMS,
+	EVC_SEEN_PARAM,
 	{ 0 },
 };
 
@@ -65,7 +67,7 @@ static json_t *answer_json(const struct question *question, const struct evc_che
 /* All hosts; the worst verdict counts.  People read once, of the nearest, what being made anew would change.
  */
 static int answer(struct evc_command *command, const struct question *question,
-                  const struct evc_side_list *hosts)
+                  const struct evc_side_list *hosts, struct evc_error *err)
 {
 	json_t *results = json_array();
 	enum evc_verdict worst = EVC_YES;
@@ -79,6 +81,16 @@ static int answer(struct evc_command *command, const struct question *question,
 
 		question->options->moves_only = !command->json && nearest < hosts->n && i != nearest;
 		verdict = ask(question, &hosts->items[i], &findings);
+		if (verdict != EVC_NO) {
+			int status = evc_seen_check(command, question->options->modes, question->mode,
+			                            question->version, question->guest, &hosts->items[i],
+			                            &findings, err);
+
+			if (status < 0) {
+				json_decref(results);
+				return status;
+			}
+		}
 		worst = evc_verdict_worse(worst, verdict);
 		n_yes += verdict == EVC_YES;
 		json_array_append_new(results, answer_json(question, &hosts->items[i], verdict, &findings));
@@ -149,7 +161,7 @@ static int run(struct evc_command *command, struct evc_error *err)
 	}
 	if (!hosts.n)
 		return evc_fail(err, EVC_ERR_INPUT, "there is no host in what was named");
-	return answer(command, &question, &hosts);
+	return answer(command, &question, &hosts, err);
 }
 
 const struct evc_verb evc_verb_check = {

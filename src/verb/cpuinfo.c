@@ -12,6 +12,7 @@
 #include "text/cpuinfo_why.h"
 #include "text/cpuinfo_write.h"
 #include "text/report.h"
+#include "verb/cpuinfo_more.h"
 #include "verb/input.h"
 
 #include <string.h>
@@ -50,6 +51,7 @@ static const struct evc_param params[] = {
 	  .help = "with --mode: the kernel that the host's KVM is of" },
 	{ .name = "qemu", .value = "VERSION", .help = "with --mode: the host's QEMU" },
 	{ .name = "nested", .help = "with --mode: a guest that is given VMX or SVM" },
+	EVC_CPUINFO_MORE_PARAMS,
 	{ 0 },
 };
 
@@ -528,6 +530,11 @@ static int run(struct evc_command *command, struct evc_error *err)
 	if ((real || why) && request.n_subjects > 1)
 		return evc_fail(err, EVC_ERR_USAGE, "%s is for one dump at one mode",
 		                real ? "--against" : "--why");
+	if (evc_cpuinfo_more_wanted(&command->args)) {
+		struct evc_linux_question question = question_of(&request, &request.subjects[0], request.cpu);
+
+		return evc_cpuinfo_more(command, &question, request.subjects[0].name, kernel_json(&request), err);
+	}
 	if (real)
 		return against(&request, real, err);
 	if (all)

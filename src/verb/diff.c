@@ -4,11 +4,13 @@
 #include "core/diff.h"
 #include "text/report.h"
 #include "verb/input.h"
+#include "verb/seen.h"
 
 #include <string.h>
 
 static const struct evc_param params[] = {
 	{ .name = "all", .letter = 'a', .help = "print what does not matter to a move as well" },
+	EVC_SEEN_PARAM,
 	{ 0 },
 };
 
@@ -34,6 +36,7 @@ struct pair {
 	struct evc_cpu cpu[2];
 	struct evc_modes modes;
 	struct evc_diff diff;
+	struct evc_seen seen; /* from the first to the second */
 	bool all;
 };
 
@@ -248,6 +251,7 @@ static void put_text(const struct pair *pair, struct evc_sink *out)
 	put_identity(pair, out);
 	for (int group = 0; group < EVC_N_DIFF_GROUPS; group++)
 		put_group(pair, (enum evc_diff_group)group, out);
+	evc_seen_print(&pair->seen, "as Linux shows it, from the first to the second", out);
 }
 
 /* Which mode each differing feature came with. */
@@ -303,15 +307,19 @@ static void put_json(const struct pair *pair, struct evc_sink *out)
 	for (int group = 0; group < EVC_N_DIFF_GROUPS; group++)
 		json_object_set_new(groups, evc_diff_group_name((enum evc_diff_group)group),
 		                    part_json(pair, &pair->diff.parts[group]));
-	evc_report_json(json_pack("{s:b, s:o, s:o, s:o}", "same", pair->diff.same, "a",
+	evc_report_json(json_pack("{s:b, s:o, s:o, s:o, s:o}", "same", pair->diff.same, "a",
 	                          identity_json(&pair->cpu[0], pair->name[0]), "b",
-	                          identity_json(&pair->cpu[1], pair->name[1]), "groups", groups),
+	                          identity_json(&pair->cpu[1], pair->name[1]), "groups", groups, "linux",
+	                          evc_seen_json(&pair->seen)),
 	                out);
 }
 
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	struct pair pair = { .all = evc_args_flag(&command->args, "all") };
+	struct evc_dump none = { 0 };
+	const struct evc_dump *dumps[2] = { &none, &none };
+	const struct evc_linux_tree *tree = NULL;
 	int status;
 
 	if (command->args.n_operands != 2)
@@ -325,7 +333,12 @@ static int run(struct evc_command *command, struct evc_error *err)
 			break;
 		pair.name[i] = host.name;
 		evc_cpu_decode_host(&host, &pair.cpu[i]);
+		dumps[i] = host.n_cpus ? host.cpus : &none;
 	}
+	if (status >= 0)
+		status = evc_seen_tree(&command->args, &tree, err);
+	if (status >= 0)
+		status = evc_seen_change(command, tree, dumps[0], dumps[1], &pair.seen, err);
 	if (status < 0)
 		return status;
 	evc_diff_make(&pair.cpu[0], &pair.cpu[1], &pair.modes, &pair.diff);

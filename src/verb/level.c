@@ -6,6 +6,7 @@
 #include "text/report.h"
 #include "verb/cluster.h"
 #include "verb/input.h"
+#include "verb/seen.h"
 
 #include <string.h>
 
@@ -14,6 +15,7 @@ static const struct evc_param params[] = {
 	{ .name = "floor", .letter = 'f', .value = "MODE", .help = "say no to a level below this one" },
 	{ .name = "across-vendors", .help = "level Intel with AMD, with the risks said" },
 	EVC_OFFER_PARAMS,
+	EVC_SEEN_PARAM,
 	{ 0 },
 };
 
@@ -26,6 +28,7 @@ struct answer {
 	struct evc_cluster_hosts cluster;
 	struct evc_level_options options;
 	struct evc_level level;
+	struct evc_seen seen;
 	struct evc_findings findings;
 };
 
@@ -249,6 +252,7 @@ static void put_text(const struct answer *answer, struct evc_sink *out)
 		                               : "\ncommon to all readable hosts\n");
 		evc_report_set(&level->extra, 2, out);
 	}
+	evc_seen_print(&answer->seen, "\nas guests see it", out);
 	put_part(answer, REMARKS, "\n", out);
 }
 
@@ -281,12 +285,13 @@ static void put_json(const struct answer *answer, struct evc_sink *out)
 
 	for (size_t i = 0; i < answer->cluster.n; i++)
 		json_array_append_new(hosts, host_json(answer, i));
-	evc_report_json(json_pack("{s:s, s:o, s:i, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "verdict",
+	evc_report_json(json_pack("{s:s, s:o, s:i, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "verdict",
 	                          evc_verdict_name(level->verdict), "mode", mode_json(level->mode), "version",
 	                          (int)level->version, "psabi", mode_json(level->psabi), "n_hosts",
 	                          (json_int_t)level->n_hosts, "n_unreadable", (json_int_t)level->n_unreadable,
 	                          "hosts", hosts, "baseline", evc_report_set_json(&level->cpu.has), "extra",
-	                          evc_report_set_json(&level->extra), "findings",
+	                          evc_report_set_json(&level->extra), "guests_see",
+	                          evc_seen_json(&answer->seen), "findings",
 	                          evc_report_findings_json(&answer->findings)),
 	                out);
 }
@@ -314,6 +319,9 @@ static int run(struct evc_command *command, struct evc_error *err)
 	answer.options.across_vendors = evc_args_flag(args, "across-vendors");
 	status = evc_level_make(&answer.modes, answer.cluster.kinds, answer.cluster.n, &answer.options,
 	                        command->arena, &answer.level, &answer.findings, err);
+	if (status >= 0)
+		status = evc_seen_level(command, &answer.modes, &answer.level, &answer.cluster, &answer.seen,
+		                        &answer.findings, err);
 	if (status < 0)
 		return status;
 	if (command->json)

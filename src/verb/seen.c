@@ -74,21 +74,22 @@ int evc_seen_change(struct evc_command *command, const struct evc_linux_tree *tr
                     struct evc_error *err)
 {
 	struct names *names = evc_arena_alloc(command->arena, sizeof(*names));
-	struct evc_linux_view views[2];
+	struct evc_linux_sight *sights = evc_arena_array(command->arena, 2, sizeof(*sights));
 
-	if (!names)
+	if (!names || !sights)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	evc_linux_see(tree, from, &views[0]);
-	evc_linux_see(tree, to, &views[1]);
-	add_pair(names, &views[0], &views[1]);
+	evc_linux_see(tree, from, &sights[0]);
+	evc_linux_see(tree, to, &sights[1]);
+	add_pair(names, &sights[0].view, &sights[1].view);
 	take_names(tree, names, command->arena, ret_seen);
 	return evc_arena_failed(command->arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
 }
 
-/* The level's guests and each host's own, as they are made. */
+/* Guests at the level, made on each host; and the same if they knew their CPU. */
 struct pool {
-	struct evc_linux_seer *own, *guests;
+	struct evc_linux_seer *honest, *guests;
 	size_t n;
+	struct names *names;
 };
 
 static int add_host(struct evc_command *command, const struct evc_modes *modes, const struct evc_level *level,
@@ -96,24 +97,28 @@ static int add_host(struct evc_command *command, const struct evc_modes *modes, 
                     struct evc_error *err)
 {
 	struct evc_findings told_elsewhere = { .arena = command->arena };
-	const struct evc_offer *offer = evc_side_offer(kind->side);
-	struct evc_linux_view *views = evc_arena_array(command->arena, 2, sizeof(*views));
-	struct evc_dump dump;
-	int status = evc_vcpu_make(modes, level->mode, level->version, offer, &level->cpu, command->arena,
-	                           &dump, &told_elsewhere, err);
+	const struct evc_dump *offer = &evc_side_offer(kind->side)->dump;
+	struct evc_linux_sight *sights = evc_arena_array(command->arena, 3, sizeof(*sights));
+	struct evc_dump guest, honest;
+	int status = evc_vcpu_make(modes, level->mode, level->version, evc_side_offer(kind->side),
+	                           &level->cpu, command->arena, &guest, &told_elsewhere, err);
 
+	if (status >= 0)
+		status = evc_linux_honest(&guest, offer, command->arena, &honest, err);
 	if (status < 0)
 		return status;
-	if (!views)
+	if (!sights)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	evc_linux_see(tree, &offer->dump, &views[0]);
-	evc_linux_see(tree, &dump, &views[1]);
-	pool->own[pool->n] = (struct evc_linux_seer){ .name = kind->name, .view = &views[0] };
-	pool->guests[pool->n++] =
-		(struct evc_linux_seer){ .name = evc_arena_printf(command->arena,
-		                                                  "a guest at %s that is made on %s",
-		                                                  level->mode->key, kind->name),
-		                         .view = &views[1] };
+	evc_linux_see(tree, &guest, &sights[0]);
+	evc_linux_see(tree, &honest, &sights[1]);
+	evc_linux_see(tree, offer, &sights[2]);
+	add_pair(pool->names, &sights[2].view, &sights[0].view);
+	pool->guests[pool->n] = (struct evc_linux_seer){
+		.name = evc_arena_printf(command->arena, "a guest at %s that is made on %s", level->mode->key,
+		                         kind->name),
+		.sight = &sights[0],
+	};
+	pool->honest[pool->n++] = (struct evc_linux_seer){ .name = kind->name, .sight = &sights[1] };
 	return EVC_OK;
 }
 
@@ -122,28 +127,62 @@ int evc_seen_level(struct evc_command *command, const struct evc_modes *modes, c
                    struct evc_findings *findings, struct evc_error *err)
 {
 	struct pool pool = {
-		.own = evc_arena_array(command->arena, cluster->n + 1, sizeof(*pool.own)),
+		.honest = evc_arena_array(command->arena, cluster->n + 1, sizeof(*pool.honest)),
 		.guests = evc_arena_array(command->arena, cluster->n + 1, sizeof(*pool.guests)),
+		.names = evc_arena_alloc(command->arena, sizeof(*pool.names)),
 	};
-	struct names *names = evc_arena_alloc(command->arena, sizeof(*names));
 	const struct evc_linux_tree *tree = NULL;
 	int status = evc_seen_tree(&command->args, &tree, err);
 
 	if (status < 0)
 		return status;
-	*ret_seen = (struct evc_seen){ tree, nothing, nothing, nothing, nothing };
-	if (!names || !pool.own || !pool.guests)
+	if (!pool.names || !pool.honest || !pool.guests)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	for (size_t i = 0; level->mode && i < cluster->n && status >= 0; i++)
 		if (cluster->kinds[i].cpu)
 			status = add_host(command, modes, level, &cluster->kinds[i], tree, &pool, err);
-	if (status < 0 || !pool.n)
+	if (status < 0)
 		return status;
-	for (size_t i = 0; i < pool.n; i++)
-		add_pair(names, pool.own[i].view, pool.guests[i].view);
-	evc_linux_find_untold(pool.own, pool.n, pool.guests, pool.n, findings);
-	take_names(tree, names, command->arena, ret_seen);
+	evc_linux_find_untold(pool.honest, pool.n, pool.guests, pool.n, findings);
+	take_names(tree, pool.names, command->arena, ret_seen);
 	return evc_arena_failed(command->arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
+}
+
+int evc_seen_check(struct evc_command *command, const struct evc_modes *modes, const struct evc_mode *mode,
+                   unsigned version, const struct evc_check_side *guest, const struct evc_check_side *host,
+                   struct evc_findings *findings, struct evc_error *err)
+{
+	struct evc_findings told_elsewhere = { .arena = command->arena };
+	struct evc_linux_sight *sights = evc_arena_array(command->arena, 2, sizeof(*sights));
+	const struct evc_dump *offer;
+	const struct evc_linux_tree *tree = NULL;
+	struct evc_dump vcpu, honest;
+	int status = evc_seen_tree(&command->args, &tree, err);
+
+	if (status < 0 || !host->cpu || (guest && !guest->cpu))
+		return status;
+	if (!sights)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	offer = &evc_side_offer(host)->dump;
+	if (guest)
+		vcpu = evc_side_offer(guest)->dump;
+	else
+		status = evc_vcpu_make(modes, mode, version, evc_side_offer(host), NULL, command->arena,
+		                       &vcpu, &told_elsewhere, err);
+	if (status >= 0)
+		status = evc_linux_honest(&vcpu, offer, command->arena, &honest, err);
+	if (status < 0)
+		return status;
+	evc_linux_see(tree, &vcpu, &sights[0]);
+	evc_linux_see(tree, &honest, &sights[1]);
+	evc_linux_find_untold(
+		&(struct evc_linux_seer){ .name = host->name, .sight = &sights[1] }, 1,
+		&(struct evc_linux_seer){
+			.name = guest ? guest->name
+	                              : evc_arena_printf(command->arena, "a guest at %s", mode->key),
+			.sight = &sights[0] },
+		1, findings);
+	return EVC_OK;
 }
 
 static void put_list(const char *lead, const char *const *list, struct evc_sink *out)

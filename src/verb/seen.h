@@ -40,6 +40,14 @@ int evc_seen_level(struct evc_command *command, const struct evc_modes *modes, c
                    const struct evc_cluster_hosts *cluster, struct evc_seen *ret_seen,
                    struct evc_findings *findings, struct evc_error *err);
 
+/*
+ * A guest (NULL: one at the mode, made on the host) on a host: findings about flaws that it is not told of.
+ * kernel: what the guest runs.
+ */
+int evc_seen_check(struct evc_command *command, const struct evc_modes *modes, const struct evc_mode *mode,
+                   unsigned version, const struct evc_check_side *guest, const struct evc_check_side *host,
+                   struct evc_findings *findings, struct evc_error *err);
+
 /* "  lose adx smap", "  no longer read srbds in bugs"; nothing at all when nothing changes. */
 void evc_seen_print(const struct evc_seen *seen, const char *heading, struct evc_sink *out);
 

@@ -2,10 +2,12 @@
 /* evc show: what a CPU is, for people; registers on request. */
 #include "verb/verbs.h"
 
+#include "core/vcpu.h"
 #include "host/capture.h"
 #include "text/report.h"
 #include "text/show.h"
 #include "verb/input.h"
+#include "verb/seen.h"
 
 #include <string.h>
 
@@ -17,6 +19,7 @@ static const struct evc_param params[] = {
 	  .help = "print the registers of this leaf (hexadecimal) and what they mean" },
 	{ .name = "raw", .letter = 'r', .help = "print every leaf and nothing else" },
 	EVC_OFFER_PARAMS,
+	EVC_SEEN_PARAM,
 	{ 0 },
 };
 
@@ -82,23 +85,52 @@ struct view {
 	struct evc_arena scratch; /* for one host at a time */
 };
 
+/* What guests at the host's best mode see less and more than guests without a mode; *ret_mode NULL: no mode.
+ */
+static int see_best(struct evc_command *command, struct view *view, const struct evc_offer *offer,
+                    const struct evc_mode **ret_mode, struct evc_seen *ret_seen, struct evc_error *err)
+{
+	struct evc_findings told_elsewhere = { .arena = &view->scratch };
+	const struct evc_linux_tree *tree = NULL;
+	const struct evc_mode *next;
+	struct evc_dump guest;
+	int status = evc_seen_tree(&command->args, &tree, err);
+
+	evc_show_modes(&view->modes, &offer->cpu, false, ret_mode, &next);
+	if (status < 0 || !*ret_mode)
+		return status;
+	status = evc_vcpu_make(&view->modes, *ret_mode, 0, offer, NULL, &view->scratch, &guest,
+	                       &told_elsewhere, err);
+	return status < 0 ? status : evc_seen_change(command, tree, &offer->dump, &guest, ret_seen, err);
+}
+
 static int show_all(struct evc_command *command, struct view *view, const struct evc_host *host,
                     struct evc_error *err)
 {
 	struct evc_offer offer;
 	struct evc_show show;
+	const struct evc_mode *best = NULL;
+	struct evc_seen seen = { 0 };
 	int status;
 
 	evc_arena_reset(&view->scratch);
 	status = evc_offer_make(host, &view->options, &view->scratch, &offer, NULL, err);
-
+	if (status >= 0)
+		status = see_best(command, view, &offer, &best, &seen, err);
 	if (status < 0)
 		return status;
 	evc_show_prepare(host, &view->modes, &offer, &show);
-	if (command->json)
-		evc_report_json(evc_show_json(&show), command->out);
-	else
-		evc_show_text(&show, command->out);
+	if (command->json) {
+		json_t *object = evc_show_json(&show);
+
+		json_object_set_new(object, "guests_see", best ? evc_seen_json(&seen) : json_null());
+		evc_report_json(object, command->out);
+		return EVC_OK;
+	}
+	evc_show_text(&show, command->out);
+	if (best)
+		evc_seen_print(&seen, evc_arena_printf(&view->scratch, "as its guests see %s", best->key),
+		               command->out);
 	return EVC_OK;
 }
 

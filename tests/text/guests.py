@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is predicted of guests, against what booted ones printed: TAP on standard output.
+
+tests/guests has what guests printed of themselves under QEMU's own CPU emulation, with kernels of many series:
+CPUID, /proc/cpuinfo and the files below /sys/devices/system/cpu/vulnerabilities.  From CPUID and the kernel's
+version alone the other two are predicted.  tests/live/kernels makes such files.
+
+Environment: EVC (the program), EVC_SOURCE (the tree).
+"""
+
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+EVC = os.environ.get("EVC", "build/evc")
+SOURCE = os.environ.get("EVC_SOURCE", os.getcwd())
+
+
+def sections(text):
+    """{name: lines} of what a guest printed, and what the head says of it."""
+    parts, name = {"head": []}, "head"
+    for line in text.splitlines():
+        match = re.fullmatch(r"--- (\w+)", line)
+        if match:
+            name = match[1]
+            parts[name] = []
+        else:
+            parts[name].append(line)
+    head = dict(line[2:].split(" ", 1) for line in parts["head"] if line.startswith("# "))
+    return head, parts
+
+
+def told(lines):
+    return dict(line.split(": ", 1) for line in lines if ": " in line)
+
+
+def evc(*argv):
+    return subprocess.run((EVC, "cpuinfo") + argv, capture_output=True, text=True, timeout=30, check=False)
+
+
+def arguments(head):
+    """What the guest's own environment adds to its CPUID."""
+    result = ["--kernel", head["kernel"]]
+    if "cmdline" in head:
+        result += ["--env", f"cmdline={head['cmdline']}"]
+    shape = re.search(r"-smp (\S+)", head["qemu"])
+    return result + (["--env", f"smp={shape[1]}"] if shape else [])
+
+
+def flaws(dump, head, lines):
+    """Differences between the predicted files and the real ones, and how many texts were not known."""
+    done = evc(dump, "--vulnerabilities", "--json", *arguments(head))
+    if done.returncode:
+        return [done.stderr.strip()], 0
+    got = {row["file"]: row for row in json.loads(done.stdout)["vulnerabilities"]}
+    real, wrong, unknown = told(lines), [], 0
+    for name in sorted(set(real) | set(got)):
+        text = got[name]["text"] if name in got else "no file"
+        if text is None and got[name]["class"] != "not affected":
+            unknown += 1
+        elif text != real.get(name, "no file"):
+            wrong.append(f"{name}: predicted {text!r}, was {real.get(name, 'no file')!r}")
+    return wrong, unknown
+
+
+def main():
+    files = sorted(glob.glob(os.path.join(SOURCE, "tests/guests/*.txt")))
+    failed = number = 0
+    for path in files:
+        with open(path, encoding="utf-8") as stream:
+            head, parts = sections(stream.read())
+        name = os.path.basename(path)[:-4]
+        with tempfile.TemporaryDirectory() as directory:
+            dump, real = os.path.join(directory, "guest.cpuid"), os.path.join(directory, "cpuinfo")
+            for file, lines in ((dump, parts["cpuid"]), (real, parts["cpuinfo"])):
+                with open(file, "w", encoding="utf-8") as out:
+                    out.write("\n".join(lines) + "\n")
+            wrong, unknown = flaws(dump, head, parts["vulnerabilities"])
+            number += 1
+            failed += bool(wrong)
+            print(f"{'not ok' if wrong else 'ok'} {number} - {name}: what the kernel says of flaws, {unknown} not known")
+            for line in wrong:
+                print(f"# {line}")
+            done = evc(dump, "--against", real, *arguments(head))
+            number += 1
+            failed += done.returncode != 0
+            print(f"{'ok' if done.returncode == 0 else 'not ok'} {number} - {name}: /proc/cpuinfo")
+            for line in (done.stdout + done.stderr).splitlines() if done.returncode else ():
+                print(f"# {line}")
+    print(f"1..{number}")
+    return 1 if failed or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
