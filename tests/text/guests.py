@@ -3,8 +3,8 @@
 """What is predicted of guests, against what booted ones printed: TAP on standard output.
 
 tests/guests has what guests printed of themselves under QEMU's own CPU emulation, with kernels of many series:
-CPUID, /proc/cpuinfo and the files below /sys/devices/system/cpu/vulnerabilities.  From CPUID and the kernel's
-version alone the other two are predicted.  tests/live/kernels makes such files.
+CPUID, /proc/cpuinfo and the files below /sys/devices/system/cpu/vulnerabilities.  From CPUID, the kernel's
+version and what a file's head says of the guest's environment the other two are predicted.  tests/live/kernels makes such files.
 
 Environment: EVC (the program), EVC_SOURCE (the tree).
 """
@@ -43,18 +43,16 @@ def evc(*argv):
     return subprocess.run((EVC, "cpuinfo") + argv, capture_output=True, text=True, timeout=30, check=False)
 
 
-def arguments(head):
-    """What the guest's own environment adds to its CPUID."""
-    result = ["--kernel", head["kernel"]]
-    if "cmdline" in head:
-        result += ["--env", f"cmdline={head['cmdline']}"]
-    shape = re.search(r"-smp (\S+)", head["qemu"])
-    return result + (["--env", f"smp={shape[1]}"] if shape else [])
+def arguments(head, cpuinfo):
+    """What the guest's environment adds to its CPUID; the clock is nothing that CPUID tells."""
+    clock = next((line.split(":")[1].strip().replace(".", "") for line in cpuinfo if line.startswith("cpu MHz")), "0")
+    result = ["--kernel", head["kernel"], "--env", f"tsc-khz={clock}"]
+    return result + (["--env", head["env"]] if "env" in head else [])
 
 
-def flaws(dump, head, lines):
+def flaws(dump, more, lines):
     """Differences between the predicted files and the real ones, and how many texts were not known."""
-    done = evc(dump, "--vulnerabilities", "--json", *arguments(head))
+    done = evc(dump, "--vulnerabilities", "--json", *more)
     if done.returncode:
         return [done.stderr.strip()], 0
     got = {row["file"]: row for row in json.loads(done.stdout)["vulnerabilities"]}
@@ -80,17 +78,22 @@ def main():
             for file, lines in ((dump, parts["cpuid"]), (real, parts["cpuinfo"])):
                 with open(file, "w", encoding="utf-8") as out:
                     out.write("\n".join(lines) + "\n")
-            wrong, unknown = flaws(dump, head, parts["vulnerabilities"])
+            more = arguments(head, parts["cpuinfo"])
+            wrong, unknown = flaws(dump, more, parts["vulnerabilities"])
             number += 1
             failed += bool(wrong)
             print(f"{'not ok' if wrong else 'ok'} {number} - {name}: what the kernel says of flaws, {unknown} not known")
             for line in wrong:
                 print(f"# {line}")
-            done = evc(dump, "--against", real, *arguments(head))
+            # Emulated CPUs that start while others run measure their clock anew, and badly.
+            done = evc(dump, "--against", real, "--cpu", "0", *more)
+            told_as = [line for line in done.stdout.splitlines() if re.match(r"  (line|flag|bug) ", line)]
+            wrong = [line for line in told_as if "predicted unknown" not in line]
+            good = not wrong and (told_as or done.returncode == 0)
             number += 1
-            failed += done.returncode != 0
-            print(f"{'ok' if done.returncode == 0 else 'not ok'} {number} - {name}: /proc/cpuinfo")
-            for line in (done.stdout + done.stderr).splitlines() if done.returncode else ():
+            failed += not good
+            print(f"{'ok' if good else 'not ok'} {number} - {name}: /proc/cpuinfo, {len(told_as) - len(wrong)} not known")
+            for line in wrong + done.stderr.splitlines():
                 print(f"# {line}")
     print(f"1..{number}")
     return 1 if failed or not files else 0
