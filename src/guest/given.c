@@ -143,16 +143,23 @@ static bool is_in_words(const char *name)
 	return false;
 }
 
+static bool starts(const char *name, const char *prefix)
+{
+	return !strncmp(name, prefix, strlen(prefix));
+}
+
 /*
  * The properties that belong to the CPU's model, as an object: null for those whose value is not asked
- * for, because feature words hold it or because it is an old name of another.
+ * for, because feature words hold it or because it is an old name of another.  A monitor reads
+ * byte by byte (QEMU 7.2), so that each question costs a millisecond on a busy host: of Hyper-V's interface,
+ * which only KVM has, nobody asks without KVM, and names in VMX's MSRs are kept for later.
  */
-static int list_properties(struct evc_qmp *qmp, const char *path, json_t **ret_names, json_t **ret_values,
-                           struct evc_error *err)
+static int list_properties(struct evc_qmp *qmp, const char *path, bool kvm, json_t **ret_names,
+                           json_t **ret_vmx, json_t **ret_values, struct evc_error *err)
 {
 	json_t *list = NULL,
 	       *names = json_pack("[s, s, s, s]", "feature-words", "unavailable-features", "lm", "la57"),
-	       *values = json_object();
+	       *vmx = json_array(), *values = json_object();
 	int status =
 		evc_qmp_call(qmp, "qom-list", json_pack("{s:s}", "path", path), EVC_QMP_TIMEOUT, &list, err);
 
@@ -164,31 +171,46 @@ static int list_properties(struct evc_qmp *qmp, const char *path, json_t **ret_n
 		if (!name || !type || !evc_qom_is_model(name, type))
 			continue;
 		json_object_set_new(values, name, json_null());
-		if (!strchr(name, '_') && (strcmp(type, "bool") != 0 || !is_in_words(name)))
-			json_array_append_new(names, json_string(name));
+		if (strchr(name, '_') || (!strcmp(type, "bool") && is_in_words(name)) ||
+		    (!kvm && starts(name, "hv-")))
+			continue;
+		json_array_append_new(starts(name, "vmx-") ? vmx : names, json_string(name));
 	}
 	json_decref(list);
 	if (status == EVC_OK) {
 		*ret_names = names;
+		*ret_vmx = vmx;
 		*ret_values = values;
 		return EVC_OK;
 	}
 	json_decref(names);
+	json_decref(vmx);
 	json_decref(values);
 	return status;
 }
 
-static int ask_all(struct evc_qmp *qmp, const char *path, json_t **ret_values, struct evc_error *err)
+static int ask_all(struct evc_qmp *qmp, const char *path, bool kvm, json_t **ret_values,
+                   struct evc_error *err)
 {
-	json_t *names = NULL, *values = NULL, *told = NULL;
-	int status = list_properties(qmp, path, &names, &values, err);
+	json_t *names = NULL, *vmx = NULL, *values = NULL, *told = NULL, *more = NULL;
+	int status = list_properties(qmp, path, kvm, &names, &vmx, &values, err);
 
+	if (status == EVC_OK && json_array_size(vmx))
+		json_array_append_new(names, json_string("vmx"));
 	if (status == EVC_OK)
 		status = ask_properties(qmp, path, names, &told, err);
+	/* A guest without VMX has none of its MSRs. */
+	if (status == EVC_OK && json_array_size(vmx) && !json_is_false(json_object_get(told, "vmx")))
+		status = ask_properties(qmp, path, vmx, &more, err);
 	json_decref(names);
-	if (status == EVC_OK)
+	json_decref(vmx);
+	if (status == EVC_OK) {
 		json_object_update(values, told);
+		if (more)
+			json_object_update(values, more);
+	}
 	json_decref(told);
+	json_decref(more);
 	if (status == EVC_OK)
 		*ret_values = values;
 	else
@@ -216,7 +238,7 @@ static int add_kind(struct evc_qmp *qmp, struct evc_arena *arena, const char *pa
 {
 	struct evc_given_cpu *cpu = &given->cpus[given->n_cpus];
 	json_t *values = NULL;
-	int status = ask_all(qmp, path, &values, err);
+	int status = ask_all(qmp, path, strcmp(given->accel, "tcg") != 0, &values, err);
 
 	if (status < 0)
 		return status;

@@ -182,6 +182,7 @@ static void keep_progress(struct evc_migrate_job *job, const json_t *migration)
 	const json_t *ram = json_object_get(migration, "ram");
 	const char *why = json_string_value(json_object_get(migration, "error-desc"));
 
+	progress->state = job->source.migration;
 	if (json_is_object(ram)) {
 		progress->total = number(ram, "total");
 		progress->remaining = number(ram, "remaining");
@@ -259,4 +260,8 @@ void evc_migrate_look(struct evc_migrate_job *job)
 {
 	look_at_source(job);
 	evc_migrate_look_at_destination(job);
+	if (!job->arrived && job->seen.destination == EVC_DESTINATION_LOADED)
+		job->arrived = evc_migrate_now();
+	if (!job->running && job->seen.destination == EVC_DESTINATION_RUNS)
+		job->running = evc_migrate_now();
 }

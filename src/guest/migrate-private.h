@@ -20,6 +20,7 @@ struct evc_migrate_end {
 struct evc_migrate_job {
 	const struct evc_migrate_options *options;
 	struct evc_arena *arena;
+	struct evc_arena there; /* of destination_given, which is read by a thread of its own */
 	struct evc_findings *findings;
 	struct evc_migrate_end source, destination;
 	struct evc_given source_given, destination_given;
@@ -33,7 +34,7 @@ struct evc_migrate_job {
 	bool postcopying;        /* it was begun */
 	const char *listen_path; /* a socket that we let the destination make; NULL: none */
 	/* Times in ms, 0: not yet. */
-	int64_t began, switched, told_at;
+	int64_t began, switched, arrived, told_at, running;
 	int64_t moved; /* the last byte */
 	uint64_t moved_bytes;
 };

@@ -108,8 +108,8 @@ static void go_on_sending(struct evc_migrate_job *job)
 		return;
 	/* Refused: it went on already, and the next look shows it. */
 	if (ready)
-		evc_qmp_call(&job->source.qmp, "migrate-continue", json_pack("{s:s}", "state", "pre-switchover"),
-		             job->answer_ms, NULL, NULL);
+		evc_qmp_call(&job->source.qmp, "migrate-continue",
+		             json_pack("{s:s}", "state", "pre-switchover"), job->answer_ms, NULL, NULL);
 	else if (job->options->postcopy && !job->postcopying && job->progress.passes > 1)
 		job->postcopying = call(job, &job->source, "migrate-start-postcopy", NULL) == EVC_OK;
 	else
@@ -425,6 +425,8 @@ void evc_migrate_settle(struct evc_migrate_job *job)
 		                                   evc_handover_destination_name(job->seen.destination)));
 	job->result.source = job->seen.source;
 	job->result.destination = job->seen.destination;
+	if (job->arrived && job->running)
+		job->result.downtime_ms += (uint64_t)(job->running - job->arrived);
 	job->result.transferred = job->progress.transferred;
 	job->result.total_ms = (uint64_t)(evc_migrate_now() - job->began);
 	if (job->listen_path)

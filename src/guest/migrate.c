@@ -13,6 +13,7 @@
  */
 #include "guest/migrate-private.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum { ANSWER_MS = 10 * 1000 };
@@ -29,13 +30,48 @@ const char *evc_migrate_phase_name(enum evc_migrate_phase phase)
 	return names[phase];
 }
 
+/* One QEMU being asked; the two take as long as one. */
+struct reading {
+	struct evc_qmp *qmp;
+	struct evc_arena *arena;
+	struct evc_given *given;
+	struct evc_error err;
+	int status;
+};
+
+static void *read_given(void *argument)
+{
+	struct reading *reading = argument;
+
+	reading->status = evc_given_read(reading->qmp, reading->arena, reading->given, &reading->err);
+	return NULL;
+}
+
+static int read_both(struct evc_migrate_job *job, struct evc_error *err)
+{
+	struct reading here = { .qmp = &job->source.qmp, .arena = job->arena, .given = &job->source_given };
+	struct reading there = { .qmp = &job->destination.qmp,
+		                 .arena = &job->there,
+		                 .given = &job->destination_given };
+	pthread_t thread;
+	bool beside = pthread_create(&thread, NULL, read_given, &there) == 0;
+
+	read_given(&here);
+	if (beside)
+		pthread_join(thread, NULL);
+	else
+		read_given(&there);
+	if (here.status == EVC_OK && there.status == EVC_OK)
+		return EVC_OK;
+	*err = here.status < 0 ? here.err : there.err;
+	return here.status < 0 ? here.status : there.status;
+}
+
 /* Both sides as they are, before anything is touched. */
 static int ask(struct evc_migrate_job *job, struct evc_plan_side sides[static 2], struct evc_error *err)
 {
-	int status = evc_given_read(&job->source.qmp, job->arena, &job->source_given, err);
+	int status = read_both(job, err);
 
-	if (status == EVC_OK)
-		status = evc_given_read(&job->destination.qmp, job->arena, &job->destination_given, err);
 	if (status == EVC_OK)
 		status = evc_migrate_side(&job->source.qmp, &job->source_given, job->arena, &sides[0], err);
 	if (status == EVC_OK)
@@ -138,6 +174,7 @@ int evc_migrate(const char *source, const char *destination, const struct evc_mi
 	evc_migrate_end_close(&job.destination);
 	evc_given_free(&job.source_given);
 	evc_given_free(&job.destination_given);
+	evc_arena_free(&job.there);
 	if (status < 0)
 		return status;
 	if (!job.result.why)

@@ -30,7 +30,8 @@ struct evc_migrate_progress {
 	uint64_t total, remaining, transferred;
 	uint64_t elapsed_ms, expected_downtime_ms;
 	double mbps;
-	unsigned passes; /* over memory */
+	unsigned passes;   /* over memory */
+	const char *state; /* of the source's migration, QEMU's word */
 };
 
 struct evc_migrate_options {
@@ -63,7 +64,8 @@ struct evc_migrate_result {
 	bool resumed;       /* an earlier run's work was taken up */
 	const char *why;    /* the reason it did not move, "" when none */
 	const char *advice; /* what a person has to do now, "" when nothing */
-	uint64_t transferred, total_ms, downtime_ms;
+	uint64_t transferred, total_ms;
+	uint64_t downtime_ms; /* as QEMU counts it, and from then to when it ran there */
 };
 
 /*

@@ -114,6 +114,8 @@ static void put_log(struct report *report, const struct evc_migrate_progress *pr
 		return;
 	strftime(when, sizeof(when), "%FT%T", &parts);
 	fprintf(report->log, "%s.%03ldZ ", when, now.tv_nsec / 1000000);
+	if (progress->state && progress->state[0])
+		fprintf(report->log, "(%s) ", progress->state);
 	put_line(progress, report->log);
 	report->log_failed |= ferror(report->log) != 0;
 }

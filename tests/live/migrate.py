@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Moves that go well, moves that must not begin, and moves that break underway: TAP on standard output.
 
-    migrate.py [WORD...]     only the cases whose names have one of the words
+    migrate.py [all] [WORD...]     only the cases whose names have one of the words
+
+Without "all" the points at which a fault has nothing new to show are left out.
 
 Each case has two QEMUs and a guest that ticks (tests/live/moving.py).  Whether it was kept is seen from
 inside it.  The first table is of destinations that are not the same, with what QEMU alone does; the
@@ -59,6 +61,22 @@ CASES = (
     ("a device more", HASWELL, [*HASWELL, "-device", "virtio-rng-pci"], STAYED),
 )
 
+# Ways to move: name, options, what must come of it, exit status, something that evc says.
+WAYS = (
+    ("through two connections", ["--multifd", "2"], MOVED, 0, ""),
+    ("with postcopy", ["--postcopy", "--bandwidth", "20", "--downtime", "1"], MOVED, 0, ""),
+    ("with limits", ["--auto-converge", "--bandwidth", "100", "--downtime", "50"], MOVED, 0, ""),
+    ("over TCP", ["tcp"], MOVED, 0, ""),
+    ("a guest that its user paused", ["stop"], PAUSED, 0, ""),
+    ("the source kept", ["--keep-source"], MOVED, 0, ""),
+    ("the guest asked, and well", ["--ask", "true"], MOVED, 0, ""),
+    ("the guest asked, and not well", ["--ask", "false"], MOVED, 4, "keeps it as it was, paused"),
+    ("the log's disk full", ["--log", "/dev/full"], MOVED, 0, "could not be written"),
+    ("nowhere to say anything", ["mute"], MOVED, 4, ""),
+    ("only asked", ["--dry-run"], STAYED, 0, ""),
+    ("a time that is too short", ["--timeout", "1", "--bandwidth", "1"], STAYED, 4, "took too long"),
+)
+
 # What breaks: action, on whom ("source", "destination", "evc", "data").
 FAULTS = {
     "destination killed": ("kill", "destination"),
@@ -71,6 +89,11 @@ FAULTS = {
     "Ctrl-C": ("interrupt", "evc"),
     "evc killed, started again": ("kill", "evc"),
 }
+
+# Left out unless all are wanted.
+REDUNDANT = {("destination silent", "switching"), ("destination silent", "ending"), ("source silent", "running"),
+             ("source silent", "switching"), ("source killed", "running"), ("destination's QMP cut", "running")} | {
+    (fault, point) for fault in ("Ctrl-C", "evc killed, started again") for point in ("before", "switching", "running")}
 
 # When: whose monitor, direction, word, before or after it is passed on.
 POINTS = {
@@ -127,10 +150,15 @@ def end_all(stack):
         one.end()
 
 
-def evc(*arguments, **more):
-    done = subprocess.run([EVC, "migrate", "--json", *arguments], capture_output=True, text=True, timeout=60,
-                          check=False, stdin=subprocess.DEVNULL, **more)
-    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr.strip()
+MUTE = -100  # to a disk that is full
+
+
+def evc(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([EVC, "migrate", "--json", *arguments], text=True, timeout=60, check=False,
+                              stdin=subprocess.DEVNULL, stdout=full if stdout == MUTE else stdout,
+                              stderr=full if stderr == MUTE else stderr)
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, (done.stderr or "").strip()
 
 
 def run_alone(rig, source, destination):
@@ -173,15 +201,15 @@ def cases(tap, rig, pool, wanted):
         name, expected = row[0], row[3]
         good = ours == expected and status == (0 if expected == MOVED else 1)
         tap.result(good, f"{name}: {ours}", [f"QEMU alone: {said}, {alone}", f"ours: {status}, {ours}", *notes[:3]])
-        table.append((name, f"{said}: {alone}", ours, "; ".join(notes)))
+        table.append((name, f"{said}: {alone}", ours, "; ".join(" ".join(note.split()) for note in notes)))
         counts[alone] = counts.get(alone, 0) + 1
-    print_table("case", table)
+    print_table(("case", "QEMU alone", "ours", "what ours says"), table)
     print("# QEMU alone: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
 
 
-def print_table(what, rows):
-    print(f"# | {what} | QEMU alone | ours | what ours says |")
-    print("# | --- | --- | --- | --- |")
+def print_table(heads, rows):
+    print("# | " + " | ".join(heads) + " |")
+    print("# |" + " --- |" * len(heads))
     for row in rows:
         print("# | " + " | ".join(str(cell)[:200] for cell in row) + " |")
 
@@ -243,7 +271,7 @@ def one_fault(rig, fault, point):
         end_all(stack)
 
 
-def wishes():
+def wishes(everything):
     """Every fault at every point at which it can happen."""
     for fault, (action, whom) in FAULTS.items():
         for point, (where, *_) in POINTS.items():
@@ -251,37 +279,86 @@ def wishes():
                 continue
             if whom == "data" and point not in ("during", "switchover", "switching"):
                 continue
-            yield fault, point
+            if everything or (fault, point) not in REDUNDANT:
+                yield fault, point
 
 
 def allowed(fault, point):
-    """What may become of the guest.  Lost only where the source died with the only whole copy."""
+    """
+    What may become of the guest.  Lost only where the one QEMU with the whole guest was killed: the source before
+    the other had all, or the destination when the source had just been told to end.
+    """
     if fault == "source killed":
-        return (LOST,) if point in ("before", "during", "switchover") else (MOVED, LOST) if point == "switching" else (MOVED,)
+        before, torn = ("before", "during", "switchover"), ("switching",)
+        return (LOST,) if point in before else (MOVED, LOST) if point in torn else (MOVED,)
     if fault == "destination killed":
-        return (PAUSED,) if point in ("told", "ending") else (STAYED,)
+        return (LOST,) if point == "ending" else (PAUSED,) if point in ("told", "running") else (STAYED,)
     return (STAYED, MOVED, PAUSED)
 
 
-def faults(tap, rig, pool, wanted):
-    rows = [row for row in wishes() if wanted(f"{row[0]} {row[1]}")]
+def is_honest(status, became, answer):
+    """Does evc say what became of the guest?"""
+    if status == 0 and became != MOVED:
+        return False
+    said = answer.get("guest")
+    may = {"destination": (MOVED,), "source": (STAYED, PAUSED), "nowhere": (LOST,)}
+    return said not in may or became in may[said]
 
+
+def faults(tap, rig, pool, rows):
     def one(row):
         try:
             return one_fault(rig, *row)
         except (RuntimeError, moving.Gone, subprocess.TimeoutExpired, ValueError) as error:
             return -1, f"{type(error).__name__}: {error}", {}
-    table = []
+    table, counts = [], {}
     for (fault, point), (status, became, answer) in zip(rows, pool.map(one, rows)):
         said = [text for text in (answer.get("reason"), answer.get("advice")) if text]
-        tap.result(became in allowed(fault, point), f"{fault}, {point}: {became}",
+        tap.result(became in allowed(fault, point) and is_honest(status, became, answer), f"{fault}, {point}: {became}",
                    [f"exit {status}, end {answer.get('end')}, guest at {answer.get('guest')}", *said])
-        table.append((f"{fault}, {point}", "", f"{became} (exit {status})", "; ".join(said)))
-    print_table("fault, when", table)
+        table.append((fault, point, f"{became} (exit {status})", "; ".join(said)))
+        counts[became] = counts.get(became, 0) + 1
+    print_table(("fault", "when", "ours", "what ours says"), table)
+    print("# faults: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
+
+
+# --- ways ------------------------------------------------------------------------------------------
+
+def one_way(rig, row):
+    _, options, *_ = row
+    stack, options, port = [], list(options), 0
+    try:
+        more = []
+        if options == ["tcp"]:
+            port = moving.free_port()
+            more = ["-qmp", f"tcp:127.0.0.1:{port},server=on,wait=off"]
+        _, here, there = rig.pair(stack, HASWELL, [*HASWELL, *more])
+        if options == ["stop"]:
+            moving.Qmp(here.qmp_path)("stop")
+        mute = {"stdout": MUTE, "stderr": MUTE} if options == ["mute"] else {}
+        options = [word for word in options if word.startswith("-") or len(options) > 1]
+        status, answer, said = evc("--guest", here.qmp_path, "--to", f"tcp:127.0.0.1:{port}" if port else there.qmp_path,
+                                   *options, **mute)
+        became = moving.outcome(here, there)
+        if became == MOVED and not moving.unbroken(here, there):
+            became = "moved, ticks lost or doubled"
+        return status, became, [*said.splitlines(), answer.get("reason", ""), answer.get("advice", "")]
+    except (RuntimeError, moving.Gone, subprocess.TimeoutExpired) as error:
+        return -1, str(error), []
+    finally:
+        end_all(stack)
+
+
+def ways(tap, rig, pool, wanted):
+    rows = [row for row in WAYS if wanted(row[0])]
+    for row, (status, became, said) in zip(rows, pool.map(lambda row: one_way(rig, row), rows)):
+        name, _, expected, code, word = row
+        tap.result(became == expected and status == code and any(word in line for line in said),
+                   f"{name}: {became}, exit {status}", [line for line in said if line])
 
 
 def main():
-    words = sys.argv[1:]
+    everything, words = "all" in sys.argv[1:], [word for word in sys.argv[1:] if word != "all"]
     tap = Tap()
     done = subprocess.run([os.path.join(SOURCE, "demo/guest-files"), FILES], capture_output=True, text=True, check=False)
     why = moving.why_not(os.path.join(FILES, "vmlinuz"))
@@ -295,7 +372,8 @@ def main():
         def wanted(name):
             return not words or any(word in name for word in words)
         cases(tap, rig, pool, wanted)
-        faults(tap, rig, pool, wanted)
+        ways(tap, rig, pool, wanted)
+        faults(tap, rig, pool, [row for row in wishes(everything) if wanted(", ".join(row))])
     return tap.close()
 
 

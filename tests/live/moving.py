@@ -428,6 +428,12 @@ def ended(pid):
         return True
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def why_not(kernel):
     for program in (QEMU, "cpio"):
         if not shutil.which(program):
