@@ -9,8 +9,6 @@
  */
 #include "core/compare.h"
 
-#include "core/qemu.h"
-
 #include <string.h>
 
 enum { KVM = 1 << EVC_BY_KVM, QEMU = 1 << EVC_BY_QEMU, TCG = 1 << EVC_BY_TCG, ANYBODY = KVM | QEMU | TCG };
@@ -67,12 +65,6 @@ static const struct rule {
 	  .needs = EVC_N_FEATURES,
 	  .cause = EVC_CAUSE_QEMU_ADDS,
 	  .why = "follows the number of vCPUs" },
-	{ .first = EVC_F_KVMCLOCK,
-	  .last = EVC_F_KVMCLOCK_STABLE_BIT,
-	  .by = QEMU,
-	  .needs = EVC_N_FEATURES,
-	  .cause = EVC_CAUSE_QEMU_ADDS,
-	  .why = "of what KVM offers a guest to know of it QEMU switches on what it is asked for" },
 	{ .first = EVC_F_CPU_NTHREADS,
 	  .last = EVC_F_APICID_COREID_LEN,
 	  .by = QEMU | TCG,
@@ -154,8 +146,6 @@ static bool holds(const struct rule *rule, const struct evc_compare *compare,
 	if (id < rule->first || id > rule->last || !(rule->by >> compare->by & 1) ||
 	    (rule->os && !compare->os) || !sees(compare->seen, rule->needs))
 		return false;
-	if (rule->first == EVC_F_KVMCLOCK)
-		return !difference->seen && !evc_set_has(&evc_qemu_supplied, id);
 	if (rule->first == EVC_F_CPU_BRANDID_0)
 		return is_same_brand(compare);
 	if (rule->first == EVC_F_E_STEPPING_ID)

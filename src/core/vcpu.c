@@ -64,34 +64,6 @@ static void find_lacks(struct work *work)
 	}
 }
 
-/* What the level surely lacks may not be shown, listed or not, warnings it had to clear included; nor may
- * what lost its needs. */
-static void choose_allowed(struct work *work)
-{
-	struct evc_cpu cpu = work->offer->cpu;
-	struct evc_set hidden, dropped;
-
-	work->allowed = evc_set_or(&work->version->features, &work->modes->passes);
-	if (work->level) {
-		struct evc_set levelled =
-			evc_set_or(&evc_rule_sets[EVC_RULE_AND], &evc_rule_sets[EVC_RULE_OR]);
-
-		work->denied = evc_set_and(&work->level->known, &levelled);
-		work->denied = evc_set_minus(&work->denied, &work->level->has);
-		work->allowed = evc_set_minus(&work->allowed, &work->denied);
-	}
-	hidden = evc_set_minus(&evc_rule_sets[EVC_RULE_AND], &work->allowed);
-	cpu.known = evc_set_or(&cpu.known, &hidden);
-	cpu.has = evc_set_minus(&cpu.has, &hidden);
-	evc_cpu_close(&cpu, &dropped);
-	work->allowed = evc_set_minus(&work->allowed, &dropped);
-	EVC_SET_FOREACH(id, &dropped)
-	find(work, EVC_FINDING_DROPPED, EVC_WARNING, EVC_CAUSE_NONE, id);
-	hidden = evc_set_and(&hidden, &work->offer->cpu.has);
-	EVC_SET_FOREACH(id, &hidden)
-	find(work, EVC_FINDING_EXTRA, EVC_NOTE, EVC_CAUSE_NONE, id);
-}
-
 enum {
 	HYPERVISOR_RANGE = 0x40000000,
 	EXTENDED_RANGE = 0x80000000,
@@ -129,6 +101,54 @@ static bool is_beyond(const struct work *work, uint32_t leaf)
 	if (leaf < EXTENDED_RANGE)
 		return false;
 	return leaf > work->max_extended || leaf >= TRANSMETA_RANGE;
+}
+
+/* Features whose leaves the vCPU does not have: whatever is allowed, they cannot be shown. */
+static struct evc_set out_of_reach(const struct work *work)
+{
+	struct evc_set beyond = { 0 };
+
+	EVC_SET_FOREACH(id, &evc_rule_sets[EVC_RULE_AND])
+	{
+		struct evc_bit bit = evc_features[id].bit;
+		uint32_t highest = bit.leaf < EXTENDED_RANGE ? work->max_basic : work->max_extended;
+
+		/* An end that is not known hides nothing. */
+		if (bit.reg != EVC_MSR && highest && is_beyond(work, bit.leaf))
+			evc_set_add(&beyond, id);
+	}
+	return beyond;
+}
+
+/* What the level surely lacks may not be shown, listed or not, warnings it had to clear included; nor may
+ * what lost its needs, be it to the highest leaf: a register of promises that no leaf announces is not read.
+ */
+static void choose_allowed(struct work *work)
+{
+	struct evc_cpu cpu = work->offer->cpu;
+	struct evc_set hidden, beyond, dropped;
+
+	work->allowed = evc_set_or(&work->version->features, &work->modes->passes);
+	if (work->level) {
+		struct evc_set levelled =
+			evc_set_or(&evc_rule_sets[EVC_RULE_AND], &evc_rule_sets[EVC_RULE_OR]);
+
+		work->denied = evc_set_and(&work->level->known, &levelled);
+		work->denied = evc_set_minus(&work->denied, &work->level->has);
+		work->allowed = evc_set_minus(&work->allowed, &work->denied);
+	}
+	hidden = evc_set_minus(&evc_rule_sets[EVC_RULE_AND], &work->allowed);
+	beyond = out_of_reach(work);
+	beyond = evc_set_or(&beyond, &hidden);
+	cpu.known = evc_set_or(&cpu.known, &beyond);
+	cpu.has = evc_set_minus(&cpu.has, &beyond);
+	evc_cpu_close(&cpu, &dropped);
+	work->allowed = evc_set_minus(&work->allowed, &dropped);
+	EVC_SET_FOREACH(id, &dropped)
+	find(work, EVC_FINDING_DROPPED, EVC_WARNING, EVC_CAUSE_NONE, id);
+	hidden = evc_set_and(&hidden, &work->offer->cpu.has);
+	EVC_SET_FOREACH(id, &hidden)
+	find(work, EVC_FINDING_EXTRA, EVC_NOTE, EVC_CAUSE_NONE, id);
 }
 
 /* The level's values of levelled fields (address widths, counters) in place of the host's. */
@@ -349,8 +369,8 @@ int evc_vcpu_make(const struct evc_modes *modes, const struct evc_mode *mode, un
 	if (!(offer->cpu.vendor & mode->vendors))
 		find(&work, EVC_FINDING_VENDOR, EVC_BLOCKS, EVC_CAUSE_VENDOR, EVC_N_FEATURES);
 	find_lacks(&work);
-	choose_allowed(&work);
 	choose_highest(&work);
+	choose_allowed(&work);
 	evc_dump_begin(&work.builder, arena);
 	put_leaves(&work);
 	put_xsave(&work);

@@ -298,6 +298,30 @@ static void a_level_lowers_address_widths_and_counters(void **state)
 	assert_int_equal(evc_bit_get(counters, get(&with->dump, counters.leaf, 0, counters.reg)), 3);
 }
 
+/* Leaf 7 says that there is such a register: a guest whose leaves end before it gets a fault, and no
+ * promises. */
+static void a_register_of_promises_goes_with_its_leaf(void **state)
+{
+	const struct evc_bit promises = evc_features[EVC_F_PSCHANGE_MC_NO].bit;
+	const struct evc_bit announced = evc_features[EVC_F_ARCH_CAPABILITIES].bit;
+	struct guest *low = new_guest("kvm-hosts/epyc-7502-32-core"),
+		     *high = new_guest("kvm-hosts/epyc-7502-32-core");
+	uint64_t known;
+
+	(void)state;
+	/* As KVM offers it on AMD's CPUs, where the register is KVM's own. */
+	change(low, announced.leaf, announced.reg, (uint32_t)evc_bit_mask(announced), 0);
+	change(high, announced.leaf, announced.reg, (uint32_t)evc_bit_mask(announced), 0);
+	assert_true(evc_dump_register(&low->host.cpus[0], promises.leaf, 0, EVC_MSR, &known) &
+	            evc_bit_mask(promises));
+	apply(low, "amd-rev-e", NULL);
+	assert_int_equal(evc_dump_register(&low->dump, promises.leaf, 0, EVC_MSR, &known), 0);
+	assert_true(has_finding(low, EVC_FINDING_DROPPED, EVC_F_PSCHANGE_MC_NO, EVC_WARNING));
+	apply(high, "amd-zen", NULL);
+	assert_true(evc_dump_register(&high->dump, promises.leaf, 0, EVC_MSR, &known) &
+	            evc_bit_mask(promises));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +335,7 @@ int main(void)
 		cmocka_unit_test(what_the_host_lacks_blocks_and_what_is_not_known_is_doubted),
 		cmocka_unit_test(a_level_takes_what_one_host_lacks),
 		cmocka_unit_test(a_level_lowers_address_widths_and_counters),
+		cmocka_unit_test(a_register_of_promises_goes_with_its_leaf),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
