@@ -259,6 +259,20 @@ bool evc_machine_msr(const struct evc_machine *machine, uint32_t index, uint64_t
 	return true;
 }
 
+bool evc_machine_xcr0(const struct evc_machine *machine, uint64_t *ret_xcr0)
+{
+	struct kvm_xcrs xcrs;
+
+	if (ioctl(machine->vcpu, KVM_GET_XCRS, &xcrs))
+		return false;
+	for (uint32_t i = 0; i < xcrs.nr_xcrs && i < KVM_MAX_XCRS; i++)
+		if (!xcrs.xcrs[i].xcr) {
+			*ret_xcr0 = xcrs.xcrs[i].value;
+			return true;
+		}
+	return false;
+}
+
 static struct kvm_segment segment(uint16_t selector, uint8_t type, unsigned ring, bool code)
 {
 	return (struct kvm_segment){

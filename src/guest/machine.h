@@ -55,6 +55,9 @@ int evc_machine_give_cpuid(const struct evc_machine *machine, const struct evc_d
 bool evc_machine_give_msr(const struct evc_machine *machine, uint32_t index, uint64_t value);
 bool evc_machine_msr(const struct evc_machine *machine, uint32_t index, uint64_t *ret_value);
 
+/* XCR0 of the vCPU as KVM knows it; false when KVM does not tell. */
+bool evc_machine_xcr0(const struct evc_machine *machine, uint64_t *ret_xcr0);
+
 /* Let the next run begin at entry (a label of guest/micro_code.S) in this ring, with two arguments. */
 int evc_machine_set(const struct evc_machine *machine, unsigned ring, const unsigned char *entry,
                     uint64_t first, uint64_t second, struct evc_error *err);

@@ -260,6 +260,7 @@ static int try_xcr0(struct work *work, struct evc_error *err)
 	uint64_t known, low = evc_dump_register(&micro->seen, 0xd, 0, EVC_EAX, &known),
 			high = evc_dump_register(&micro->seen, 0xd, 0, EVC_EDX, &known);
 	enum { SET = 1, GET, SIZE };
+	uint64_t learnt;
 	int status;
 
 	if (!sees(&micro->seen, EVC_F_XSAVE))
@@ -275,6 +276,7 @@ static int try_xcr0(struct work *work, struct evc_error *err)
 		return status;
 	micro->xsetbv_refused = work->requests[SET].state > 0;
 	micro->has_xcr0 = work->requests[GET].state == 0;
+	micro->xcr0_learnt = !evc_machine_xcr0(&work->machine, &learnt) || learnt == micro->xcr0_allowed;
 	if (!micro->has_xcr0)
 		return EVC_OK;
 	micro->xcr0 =

@@ -25,10 +25,11 @@ struct evc_micro {
 	bool has_xcr0;                    /* OSXSAVE could be switched on and XGETBV answered */
 	uint64_t xcr0_allowed;            /* states that leaf 0xd offers */
 	uint64_t xcr0;                    /* after XSETBV of all of them */
-	bool xsetbv_refused;              /* XSETBV of what leaf 0xd offers faulted */
-	uint32_t xsave_size;              /* leaf 0xd EBX after it */
-	bool exits_counted;               /* by KVM itself; older kernels do not tell */
-	uint64_t exits;                   /* VM exits of it all */
+	bool xcr0_learnt;    /* KVM itself says that XCR0 is what the guest wrote, or does not tell */
+	bool xsetbv_refused; /* XSETBV of what leaf 0xd offers faulted */
+	uint32_t xsave_size; /* leaf 0xd EBX after it */
+	bool exits_counted;  /* by KVM itself; older kernels do not tell */
+	uint64_t exits;      /* VM exits of it all */
 };
 
 /* Memory from arena.  EVC_ERR_UNSUPPORTED without /dev/kvm, EVC_ERR_IO with what helps when KVM refuses. */

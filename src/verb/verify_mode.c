@@ -122,34 +122,39 @@ static void tell_end(const struct evc_micro *micro, struct evc_verify_proof *pro
 	                                                      evc_machine_end_sentence(micro->end)) });
 }
 
-/* XCR0 took what leaf 0xd offers, and the size follows it; some nested KVMs never learn what a guest sets. */
+/*
+ * XCR0 takes what leaf 0xd offers, and the size follows it.  A KVM that does not learn of the guest's XSETBV
+ * is nested in a hypervisor that does not tell it, such as QEMU's TCG, and gives the guest its old XCR0 back.
+ */
 static void tell_xcr0(const struct evc_micro *micro, struct evc_verify_proof *proof, struct evc_arena *arena)
 {
 	uint64_t known, all = evc_dump_register(&micro->seen, 0xd, 0, EVC_ECX, &known);
-	const char *detail = NULL;
-	enum evc_severity severity = EVC_BLOCKS;
+	struct evc_finding finding = { .kind = EVC_FINDING_NOTE,
+		                       .severity = EVC_BLOCKS,
+		                       .feature = EVC_N_FEATURES,
+		                       .subject = "the micro-VM" };
 
-	if (micro->xsetbv_refused)
-		detail = evc_arena_printf(arena, "XSETBV of the states that leaf d offers (0x%llx) faults",
-		                          (unsigned long long)micro->xcr0_allowed);
-	else if (micro->has_xcr0 && micro->xcr0 != micro->xcr0_allowed)
-		detail = evc_arena_printf(arena, "XCR0 is 0x%llx after 0x%llx was written",
-		                          (unsigned long long)micro->xcr0,
-		                          (unsigned long long)micro->xcr0_allowed);
-	else if (micro->has_xcr0 && micro->xsave_size != all) {
-		severity = EVC_WARNING;
-		detail = evc_arena_printf(
-			arena,
-			"leaf d states %u bytes with all states on, and %u for what is on: "
-			"KVM did not learn of XSETBV (seen where KVM is nested in QEMU's TCG)",
-			(unsigned)all, micro->xsave_size);
+	if (micro->xsetbv_refused) {
+		finding.detail =
+			evc_arena_printf(arena, "XSETBV of the states that leaf d offers (0x%llx) faults",
+		                         (unsigned long long)micro->xcr0_allowed);
+	} else if (micro->has_xcr0 && !micro->xcr0_learnt) {
+		finding.severity = EVC_WARNING;
+		finding.detail =
+			"this KVM does not learn what a guest writes into XCR0; it seems to be nested in "
+			"a hypervisor that does not tell it (QEMU's TCG), and guests of it should not "
+			"have XSAVE";
+	} else if (micro->has_xcr0 && micro->xcr0 != micro->xcr0_allowed) {
+		finding.detail = evc_arena_printf(arena, "XCR0 is 0x%llx after 0x%llx was written",
+		                                  (unsigned long long)micro->xcr0,
+		                                  (unsigned long long)micro->xcr0_allowed);
+	} else if (micro->has_xcr0 && micro->xsave_size != all) {
+		finding.detail = evc_arena_printf(
+			arena, "leaf d states %u bytes for all states, and %u when all are on", (unsigned)all,
+			micro->xsave_size);
 	}
-	if (detail)
-		find(proof, (struct evc_finding){ .kind = EVC_FINDING_NOTE,
-		                                  .severity = severity,
-		                                  .feature = EVC_N_FEATURES,
-		                                  .subject = "the micro-VM",
-		                                  .detail = detail });
+	if (finding.detail)
+		find(proof, finding);
 }
 
 static int judge_micro(const struct evc_verify *verify, struct evc_verify_proof *proof,
