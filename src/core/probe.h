@@ -46,6 +46,7 @@ struct evc_probe {
 	size_t n_vulnerabilities;
 	/* By index of evc_instructions, evc_n_instructions of them; NULL: none was tried. */
 	const struct evc_outcome *outcomes;
+	bool ran;      /* the probe program did; else only the host and its CPUs are known */
 	bool complete; /* the end was there: nothing after it is missing */
 };
 

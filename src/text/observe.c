@@ -199,6 +199,10 @@ static void put_xsave(const struct evc_observation *observation, struct evc_sink
 	const struct evc_probe *probe = observation->probe;
 
 	put_label("XCR0", out);
+	if (!probe->ran) {
+		evc_sink_puts(out, "not asked\n");
+		return;
+	}
 	if (!probe->has_xcr0) {
 		evc_sink_puts(out, evc_cpu_truth(&observation->first, EVC_F_XSAVE) == EVC_PRESENT
 		                           ? "the kernel has not switched XSAVE on\n"
@@ -255,7 +259,7 @@ void evc_observe_text(const struct evc_observation *observation, struct evc_sink
 		put_label("MSRs", out);
 		evc_sink_printf(out, "none: %s\n", probe->msr);
 	}
-	if (!probe->complete) {
+	if (probe->ran && !probe->complete) {
 		put_label("incomplete", out);
 		evc_sink_puts(out, "the probe did not come to its end\n");
 	}

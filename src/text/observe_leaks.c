@@ -109,7 +109,8 @@ static void put_reason(const struct evc_leak *leak, const struct evc_instruction
 	}
 }
 
-static void put_kind(const struct evc_observation *observation, enum evc_leak_kind kind, const char *title,
+/* Says whether there was one. */
+static bool put_kind(const struct evc_observation *observation, enum evc_leak_kind kind, const char *title,
                      struct evc_sink *out)
 {
 	bool any = false;
@@ -129,11 +130,16 @@ static void put_kind(const struct evc_observation *observation, enum evc_leak_ki
 		put_reason(&leak, instruction, out);
 		evc_sink_puts(out, "\n");
 	}
+	return any;
 }
 
 void evc_observe_leaks(const struct evc_observation *observation, struct evc_sink *out)
 {
-	put_kind(observation, EVC_LEAK_LEAKS, "hidden by CPUID, and executed", out);
+	if (put_kind(observation, EVC_LEAK_LEAKS, "hidden by CPUID, and executed", out))
+		evc_sink_puts(
+			out,
+			"  CPUID asks programs not to use these and cannot forbid it; one that does dies where the\n"
+			"  CPU has none, after a move.\n");
 	put_kind(observation, EVC_LEAK_SILENT, "hidden by CPUID, and executed, which says nothing", out);
 	put_kind(observation, EVC_LEAK_REFUSED, "shown by CPUID, and refused", out);
 	put_kind(observation, EVC_LEAK_UNTRIED, "not known", out);
@@ -240,13 +246,13 @@ json_t *evc_observe_json(const struct evc_observation *observation)
 	for (size_t i = 0; i < evc_n_instructions; i++)
 		json_array_append_new(instructions, instruction_json(observation, i));
 	object = json_pack(
-		"{s:s, s:o, s:s, s:s?, s:s, s:s, s:i, s:i, s:b, s:s, s:i, s:i, s:i, s:i, s:i, s:s}", "name",
+		"{s:s, s:o, s:s, s:s?, s:s, s:s, s:i, s:i, s:b, s:s, s:i, s:i, s:i, s:I, s:I, s:s}", "name",
 		probe->host.name, "guest", truth_json(evc_cpu_truth(cpu, EVC_F_HYPERVISOR)), "hypervisor",
 		cpu->hypervisor, "hypervisor_name", evc_hypervisor_name(cpu->hypervisor), "second_hypervisor",
 		observation->second, "machine", observation->product, "cpus", (int)probe->n_cpus, "kinds",
 		(int)probe->host.n_cpus, "cpus_missed", probe->cpus_missed, "vendor", cpu->vendor_id,
 		"family", cpu->family, "model", cpu->model, "stepping", cpu->stepping, "max_basic",
-		(int)cpu->max_basic, "max_extended", (int)(cpu->max_extended & 0x7fffffff), "brand",
+		(json_int_t)cpu->max_basic, "max_extended", (json_int_t)cpu->max_extended, "brand",
 		cpu->brand);
 	json_object_set_new(object, "given", given_json(&observation->given));
 	json_object_set_new(object, "has_all_of", highest_json(observation, false));

@@ -300,7 +300,7 @@ int evc_probe_read(struct evc_span text, const char *name, struct evc_arena *are
                    struct evc_probe *ret_probe, struct evc_error *err)
 {
 	struct reader reader = { .arena = arena };
-	struct evc_probe probe = { .msr = "", .cpuinfo = "" };
+	struct evc_probe probe = { .msr = "", .cpuinfo = "", .ran = true };
 	int status;
 
 	split(&reader, text);

@@ -63,21 +63,27 @@ static const char *read_product(struct evc_arena *arena)
 	                        product ? product : "");
 }
 
+/* Of a host whose CPUID alone is known. */
+static void take_host(const struct evc_host *host, struct evc_probe *probe)
+{
+	*probe = (struct evc_probe){ .host = *host, .cpuinfo = "", .msr = "" };
+	for (size_t i = 0; i < host->n_cpus; i++)
+		probe->n_cpus += host->cpus[i].n_alike;
+	probe->cpus_missed = host->reading == EVC_PARTIAL;
+}
+
 /* Where no program may be started from memory, CPUID can be read still; instructions are then not tried. */
 static int capture_instead(struct evc_command *command, const struct evc_error *why, struct evc_probe *probe,
                            struct evc_error *err)
 {
 	const struct evc_capture_options options = { .no_kvm = true, .no_programs = true };
 	struct evc_findings findings = { .arena = command->arena };
-	int status = evc_capture(command->arena, &options, &probe->host, &findings, err);
+	struct evc_host host;
+	int status = evc_capture(command->arena, &options, &host, &findings, err);
 
 	if (status < 0)
 		return status;
-	for (size_t i = 0; i < probe->host.n_cpus; i++)
-		probe->n_cpus += probe->host.cpus[i].n_alike;
-	probe->cpus_missed = probe->host.reading == EVC_PARTIAL;
-	probe->cpuinfo = "";
-	probe->msr = probe->host.cpus[0].n_msrs ? "" : "they could not be read";
+	take_host(&host, probe);
 	evc_sink_printf(command->messages, "evc: instructions were not tried: %s\n", why->text);
 	return EVC_OK;
 }
@@ -96,19 +102,30 @@ static int probe_here(struct evc_command *command, struct question *question, st
 	return status < 0 ? capture_instead(command, &why, &question->probe, err) : EVC_OK;
 }
 
+/* What the probe guest printed, or a dump of any form, of which CPUID alone can be told. */
 static int probe_file(struct evc_command *command, const char *path, struct question *question,
                       struct evc_error *err)
 {
 	const char *slash = strrchr(path, '/');
 	struct evc_span text;
+	struct evc_host host;
 	int status = evc_file_text(path, command->arena, &text, err);
 
 	question->product = "";
-	if (status >= 0)
+	if (status < 0)
+		return status;
+	if (evc_probe_recognise(text)) {
 		status =
 			evc_probe_read(text, slash ? slash + 1 : path, command->arena, &question->probe, err);
-	if (status < 0)
-		evc_error_set_origin(err, path);
+		if (status < 0)
+			evc_error_set_origin(err, path);
+		return status;
+	}
+	if (!strcmp(path, "-"))
+		return evc_fail(err, EVC_ERR_INPUT, "standard input is not what the probe guest prints");
+	status = evc_input_host(command, path, &host, err);
+	if (status >= 0)
+		take_host(&host, &question->probe);
 	return status;
 }
 
@@ -228,8 +245,8 @@ const struct evc_verb evc_verb_observe = {
 	.operands = "[FILE]",
 	.help = "Say in which hypervisor this machine runs, which mode it was given, what its XSAVE does, and\n"
 		"execute about a hundred instructions in a process of their own, to see whether they do as CPUID\n"
-		"says. FILE is what the probe guest printed on its serial line; without one it is this machine,\n"
-		"and no root is needed. With --expect the status is 1 when a guest at the mode would see anything\n"
+		"says. FILE is what the probe guest printed on its serial line, or a dump, of which CPUID alone is\n"
+		"known; without one it is this machine, and no root is needed. With --expect the status is 1 when a guest at the mode would see anything\n"
 		"else, with --leaks when an instruction executes that CPUID hides.\n"
 		"\n"
 		"    evc observe --expect intel-haswell\n"
