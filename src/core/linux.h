@@ -188,7 +188,7 @@ const char *evc_linux_platform_name(enum evc_linux_platform platform);
 
 enum {
 	EVC_LINUX_MAX_MSRS = 32,
-	EVC_LINUX_CMDLINE = 512,
+	EVC_LINUX_CMDLINE = 2048, /* as many characters as Linux takes on x86 */
 };
 
 /* An MSR that somebody answered for. */

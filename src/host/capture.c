@@ -76,7 +76,7 @@ static void read_msrs(struct capture *capture, struct evc_dump_builder *builder,
 /* One more of a kind that was seen, or a new kind. */
 static void fold(struct capture *capture, const struct evc_dump *dump)
 {
-	for (size_t i = 0; i < capture->n_kinds; i++)
+	for (size_t i = 0; i < capture->n_kinds && !capture->options->each; i++)
 		if (evc_dump_alike(&capture->kinds[i], dump)) {
 			capture->kinds[i].n_alike++;
 			return;
@@ -95,6 +95,35 @@ static void fold(struct capture *capture, const struct evc_dump *dump)
 	capture->kinds[capture->n_kinds++] = *dump;
 }
 
+/* A leaf from the device, whose position is leaf and subleaf; what it refuses is zero. */
+static void ask_device(void *context, uint32_t leaf, uint32_t subleaf, uint32_t value[static 4])
+{
+	const int *fd = context;
+	uint32_t answer[4] = { 0 };
+
+	if (pread(*fd, answer, sizeof(answer), (off_t)((uint64_t)subleaf << 32 | leaf)) != sizeof(answer))
+		memset(answer, 0, sizeof(answer));
+	memcpy(value, answer, sizeof(answer));
+}
+
+/* What the kernel is given; false where the device cannot be read. */
+static bool read_device(struct capture *capture, struct evc_dump_builder *builder, uint32_t cpu)
+{
+	char *path = evc_arena_printf(capture->arena, "/dev/cpu/%u/cpuid", cpu);
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	uint32_t first[4];
+
+	if (fd < 0)
+		return false;
+	if (pread(fd, first, sizeof(first), 0) != sizeof(first)) {
+		close(fd);
+		return false;
+	}
+	evc_cpuid_read_by(builder, ask_device, &fd);
+	close(fd);
+	return true;
+}
+
 /* The CPU that this thread is on now. */
 static int read_here(struct capture *capture, uint32_t cpu, struct evc_error *err)
 {
@@ -103,7 +132,8 @@ static int read_here(struct capture *capture, uint32_t cpu, struct evc_error *er
 	int status;
 
 	evc_dump_begin(&builder, capture->arena);
-	evc_cpuid_read(&builder);
+	if (!capture->options->kernels || !read_device(capture, &builder, cpu))
+		evc_cpuid_read(&builder);
 	if (!capture->options->fast)
 		read_msrs(capture, &builder, cpu);
 	status = evc_dump_finish(&builder, &dump, err);

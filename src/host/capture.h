@@ -15,6 +15,9 @@ struct evc_capture_options {
 	bool fast;        /* only the CPU this runs on, no MSRs, no KVM, no other programs: under 1 ms */
 	bool no_kvm;      /* leave /dev/kvm alone */
 	bool no_programs; /* start nothing */
+	bool each;        /* every logical CPU for itself, even those that are alike */
+	bool kernels;     /* CPUID as the kernel is given it, where /dev/cpu/N/cpuid can be read: under a
+	                     paravirtual kernel that is not what programs are given */
 	const char *name; /* of the host; NULL: its host name */
 };
 

@@ -12,4 +12,8 @@
 
 void evc_cpuid_read(struct evc_dump_builder *builder);
 
+/* The same questions, put to somebody else than this CPU: fill value for leaf and subleaf. */
+typedef void evc_cpuid_ask(void *context, uint32_t leaf, uint32_t subleaf, uint32_t value[static 4]);
+void evc_cpuid_read_by(struct evc_dump_builder *builder, evc_cpuid_ask *ask, void *context);
+
 #endif
