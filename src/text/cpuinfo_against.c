@@ -275,7 +275,9 @@ static void try_text(struct laboratory *laboratory, const struct evc_cpuinfo *re
 	struct evc_span rest = mhz ? mhz->value : nothing;
 	uint64_t whole, part, siblings, cores, package = 0, highest = 0;
 
-	if (microcode)
+	if (!microcode)
+		try_setting(laboratory, "microcode=0", "a hypervisor that tells no microcode");
+	else
 		try_setting(laboratory,
 		            evc_arena_printf(laboratory->arena, "microcode=%.*s",
 		                             (int)microcode->value.length, microcode->value.text),
@@ -536,8 +538,11 @@ static void print_difference(const struct evc_cpuinfo_difference *difference, st
 		evc_sink_printf(sink, "       equal with %s (%s)\n", difference->explanation,
 		                difference->why);
 	else
-		evc_sink_printf(sink, "       %s\n",
-		                difference->why[0] ? difference->why : "evc cannot explain it");
+		evc_sink_printf(
+			sink, "       %s\n",
+			difference->why[0]
+				? difference->why
+				: "evc cannot explain it: another CPU, or a kernel that its vendor changed");
 }
 
 void evc_cpuinfo_against_print(const struct evc_cpuinfo_comparison *comparison, struct evc_sink *sink)

@@ -80,7 +80,9 @@ struct request {
 static int this_machine(struct evc_command *command, struct evc_host *ret_host, struct evc_error *err)
 {
 	struct evc_findings findings = { .arena = command->arena };
-	struct evc_capture_options options = { .no_kvm = true, .no_programs = true };
+	struct evc_capture_options options = {
+		.no_kvm = true, .no_programs = true, .each = true, .kernels = true
+	};
 
 	return evc_capture(command->arena, &options, ret_host, &findings, err);
 }
@@ -207,6 +209,17 @@ static int read_kernel(struct request *request, struct evc_error *err)
 	return EVC_OK;
 }
 
+/* This machine was booted with options that can be read. */
+static void read_cmdline(struct request *request)
+{
+	const char *line = evc_facts_line(request->command->arena, "/proc/cmdline");
+	const char *setting = line ? evc_arena_printf(request->command->arena, "cmdline=%s", line) : NULL;
+
+	/* One that is too long to be kept stays unknown. */
+	if (setting)
+		(void)evc_linux_env_set(&request->env, evc_span_from(setting), NULL);
+}
+
 static int read_env(struct request *request, struct evc_error *err)
 {
 	size_t n;
@@ -214,6 +227,9 @@ static int read_env(struct request *request, struct evc_error *err)
 	const char *cpu = evc_args_value(&request->command->args, "cpu");
 	uint64_t number = 0;
 
+	if (!request->command->args.n_operands && !evc_args_flag(&request->command->args, "mode") &&
+	    !evc_args_flag(&request->command->args, "kernel"))
+		read_cmdline(request);
 	for (size_t i = 0; i < n; i++) {
 		int status = evc_linux_env_set(&request->env, evc_span_from(settings[i]), err);
 
