@@ -56,6 +56,15 @@ struct look {
 	size_t n_refuted;
 };
 
+/* What all rounds share. */
+struct work {
+	struct evc_linux_trace *trace;
+	uint16_t *next;
+	struct look *looks; /* one for each kernel that may have printed it */
+	size_t n_looks;
+	struct claims *all, *these;
+};
+
 /* What is supposed while a word is computed again: a bit, or a boot option. */
 struct supposed {
 	const struct evc_bit *bit;
@@ -259,39 +268,43 @@ static void thread_steps(struct look *look)
 }
 
 /* All that one kernel's rules prove. */
-static void look_at(const struct evc_linux_tree *tree, const struct evc_linux_listing *listing,
-                    const struct evc_dump *dump, struct evc_linux_trace *trace, uint16_t *next,
-                    struct look *look, struct claims *claims)
+static void look_at(struct work *work, struct look *look, const struct evc_dump *dump, struct claims *claims)
 {
+	struct evc_linux_trace *trace = work->trace;
 	struct evc_linux_view view;
-	struct evc_linux_question question = { .tree = tree, .dump = dump, .trace = trace };
+	struct evc_linux_question question = { .tree = look->tree, .dump = dump, .trace = trace };
 
 	trace->n_nodes = 1;
 	trace->n_steps = 0;
 	trace->full = false;
 	evc_linux_predict(&question, &view);
-	*look = (struct look){ .tree = tree, .trace = trace, .next = next };
+	look->trace = trace;
+	look->next = work->next;
+	look->n_refuted = 0;
 	claims->n = 0;
 	if (trace->full)
 		return;
-	find_shown(look, listing);
 	thread_steps(look);
 	try_words(look, true, claims);
 	try_words(look, false, claims);
 }
 
-/* Those of a that b has as well. */
+/* Those of a that b has as well; both are in the order of words. */
 static void keep_common(struct claims *a, const struct claims *b)
 {
-	size_t n = 0;
+	size_t n = 0, from = 0;
 
-	for (size_t i = 0; i < a->n; i++)
-		for (size_t k = 0; k < b->n; k++)
-			if (a->items[i].word == b->items[k].word && a->items[i].value == b->items[k].value &&
-			    same_bit(&a->items[i].bit, &b->items[k].bit)) {
-				a->items[n++] = a->items[i];
+	for (size_t i = 0; i < a->n; i++) {
+		const struct claim *claim = &a->items[i];
+
+		while (from < b->n && b->items[from].word < claim->word)
+			from++;
+		for (size_t k = from; k < b->n && b->items[k].word == claim->word; k++)
+			if (claim->value == b->items[k].value && same_bit(&claim->bit, &b->items[k].bit)) {
+				a->items[n++] = *claim;
 				break;
 			}
+	}
 	a->n = n;
 }
 
@@ -348,19 +361,43 @@ static void apply_msrs(struct evc_dump_builder *builder, const struct evc_dump *
 }
 
 /* One round over all kernels that may have printed it; says whether something new was proved. */
-static int conclude(const struct evc_linux_listing *listing, struct evc_dump *dump, struct evc_arena *arena,
-                    struct evc_linux_trace *trace, bool *ret_more, struct evc_error *err)
+static int conclude(struct work *work, struct evc_dump *dump, struct evc_arena *arena, bool *ret_more,
+                    struct evc_error *err)
 {
-	struct claims *all = evc_arena_alloc(arena, sizeof(*all)),
-		      *these = evc_arena_alloc(arena, sizeof(*these));
-	struct look *look = evc_arena_alloc(arena, sizeof(*look));
-	uint16_t *next = evc_arena_array(arena, UINT16_MAX, sizeof(*next));
 	struct evc_dump_builder builder;
-	bool first = true, named = false;
 
 	*ret_more = false;
-	if (!all || !these || !look || !next)
+	for (size_t i = 0; i < work->n_looks; i++) {
+		look_at(work, &work->looks[i], dump, i ? work->these : work->all);
+		if (i)
+			keep_common(work->all, work->these);
+	}
+	evc_dump_begin(&builder, arena);
+	evc_dump_copy(&builder, dump);
+	for (size_t i = 0; i < work->all->n; i++)
+		if (!is_denied(work->all, &work->all->items[i]))
+			*ret_more |= apply(&builder, dump, &work->all->items[i]);
+	apply_msrs(&builder, dump, work->all);
+	return evc_dump_finish(&builder, dump, err);
+}
+
+/* The kernels that can have printed it: the one that is named, else those that know all its flags, else all.
+ */
+static int prepare(const struct evc_linux_listing *listing, struct evc_arena *arena, struct work *work,
+                   struct evc_error *err)
+{
+	bool named = false;
+
+	*work = (struct work){
+		.trace = evc_linux_trace_new(arena),
+		.next = evc_arena_array(arena, UINT16_MAX, sizeof(*work->next)),
+		.looks = evc_arena_array(arena, evc_n_linux_trees, sizeof(*work->looks)),
+		.all = evc_arena_alloc(arena, sizeof(*work->all)),
+		.these = evc_arena_alloc(arena, sizeof(*work->these)),
+	};
+	if (!work->trace || !work->next || !work->looks || !work->all || !work->these)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	work->all->n = 0;
 	for (size_t i = 0; i < evc_n_linux_trees && !listing->tree; i++)
 		named |= evc_linux_prints(&evc_linux_trees[i], listing->flags);
 	for (size_t i = 0; i < evc_n_linux_trees; i++) {
@@ -368,35 +405,24 @@ static int conclude(const struct evc_linux_listing *listing, struct evc_dump *du
 
 		if (listing->tree ? tree != listing->tree : named && !evc_linux_prints(tree, listing->flags))
 			continue;
-		look_at(tree, listing, dump, trace, next, look, first ? all : these);
-		if (!first)
-			keep_common(all, these);
-		first = false;
+		work->looks[work->n_looks] = (struct look){ .tree = tree };
+		find_shown(&work->looks[work->n_looks++], listing);
 	}
-	evc_dump_begin(&builder, arena);
-	evc_dump_copy(&builder, dump);
-	for (size_t i = 0; i < all->n && !first; i++)
-		if (!is_denied(all, &all->items[i]))
-			*ret_more |= apply(&builder, dump, &all->items[i]);
-	apply_msrs(&builder, dump, all);
-	return evc_dump_finish(&builder, dump, err);
+	return EVC_OK;
 }
 
 int evc_linux_back(const struct evc_linux_listing *listing, const struct evc_dump *dump,
                    struct evc_arena *arena, struct evc_dump *ret_dump, struct evc_error *err)
 {
-	struct evc_linux_trace *trace = evc_linux_trace_new(arena);
 	struct evc_dump now = *dump;
+	struct work work;
 	bool more = true;
+	int status = prepare(listing, arena, &work, err);
 
-	if (!trace)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	for (int pass = 0; pass < MAX_PASSES && more; pass++) {
-		int status = conclude(listing, &now, arena, trace, &more, err);
-
-		if (status < 0)
-			return status;
-	}
+	for (int pass = 0; pass < MAX_PASSES && more && status >= 0; pass++)
+		status = conclude(&work, &now, arena, &more, err);
+	if (status < 0)
+		return status;
 	now.cpu = dump->cpu;
 	now.n_alike = dump->n_alike;
 	*ret_dump = now;
