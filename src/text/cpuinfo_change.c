@@ -219,3 +219,59 @@ json_t *evc_cpuinfo_changes_json(const struct evc_linux_told *before, const stru
 	return json_pack("{s:o, s:o, s:o}", "lines", arrays[EVC_LINUX_TARGET_LINE], "flags",
 	                 arrays[EVC_LINUX_TARGET_FLAG], "bugs", arrays[EVC_LINUX_TARGET_BUG]);
 }
+
+/* --- one word ------------------------------------------------------------------------------------- */
+
+static struct evc_linux_truth truth_of(const struct evc_linux_view *view, const struct evc_cpuinfo_word *word)
+{
+	switch (word->target) {
+	case EVC_LINUX_TARGET_FLAG:
+		return evc_linux_view_flag(view, (enum evc_linux_flag)word->id);
+	case EVC_LINUX_TARGET_BUG:
+		return evc_linux_view_bug(view, (enum evc_linux_bug)word->id);
+	case EVC_LINUX_TARGET_LINE:
+		break;
+	}
+	return view->lines[word->id].shown;
+}
+
+static struct evc_linux_change change_of(const struct evc_linux_told *before,
+                                         const struct evc_linux_told *after,
+                                         const struct evc_cpuinfo_word *word)
+{
+	struct evc_linux_change change = { .target = word->target,
+		                           .id = word->id,
+		                           .before = truth_of(before->view, word),
+		                           .after = truth_of(after->view, word) };
+
+	evc_linux_find_causes(before, after, &change);
+	return change;
+}
+
+void evc_cpuinfo_turned(const struct evc_linux_told *before, const struct evc_linux_told *after,
+                        const struct evc_cpuinfo_word *word, struct evc_sink *sink)
+{
+	struct evc_linux_change change = change_of(before, after, word);
+	unsigned truth = change.before.truth;
+
+	if (word->target == EVC_LINUX_TARGET_LINE)
+		return;
+	evc_sink_printf(sink, "  without the mode: %s%s\n",
+	                truth == EVC_PRESENT  ? "there"
+	                : truth == EVC_ABSENT ? "absent"
+	                                      : "unknown",
+	                truth == change.after.truth ? " as well" : "");
+	for (unsigned i = 0; i < change.n_causes; i++) {
+		evc_sink_puts(sink, "    turned by ");
+		evc_cpuinfo_change_cause(before, after, &change.causes[i], sink);
+		evc_sink_puts(sink, "\n");
+	}
+}
+
+json_t *evc_cpuinfo_turned_json(const struct evc_linux_told *before, const struct evc_linux_told *after,
+                                const struct evc_cpuinfo_word *word)
+{
+	struct evc_linux_change change = change_of(before, after, word);
+
+	return change_json(before, after, &change);
+}

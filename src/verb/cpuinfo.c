@@ -60,8 +60,9 @@ enum { MAX_SUBJECTS = 2, MAX_SHOWN_CPUS = 8192 };
 /* Whose /proc/cpuinfo it is: a machine, or a guest on it at a mode. */
 struct subject {
 	const char *name;
-	struct evc_host host; /* of a guest at a mode: with its one CPU */
-	bool guest;           /* at a mode */
+	struct evc_host host;        /* of a guest at a mode: with its one CPU */
+	bool guest;                  /* at a mode */
+	struct evc_host host_before; /* of a guest: the host as it is */
 };
 
 struct request {
@@ -131,6 +132,7 @@ static int make_guest(struct evc_command *command, const char *name, struct subj
 		}
 	subject->name = evc_arena_printf(command->arena, "%s at %s", host->name, name);
 	subject->guest = true;
+	subject->host_before = subject->host;
 	subject->host.cpus = dump;
 	subject->host.n_cpus = 1;
 	return evc_arena_failed(command->arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
@@ -338,48 +340,72 @@ static int print_cpus(struct request *request, struct evc_error *err)
 	return EVC_OK;
 }
 
-static int explain_word(struct request *request, const struct evc_linux_view *view,
-                        const struct evc_linux_trace *trace, const char *text, json_t *array,
+/* What is explained: the subject, and the host without the mode where it is a guest at one. */
+struct explained {
+	struct evc_linux_view views[2];
+	struct evc_linux_told now, before;
+	bool guest;
+	json_t *array; /* NULL: text */
+};
+
+static int explain_word(struct request *request, const struct explained *explained, const char *text,
                         struct evc_error *err)
 {
+	const struct evc_linux_told *now = &explained->now;
 	struct evc_cpuinfo_word word;
+	json_t *object;
 
-	if (!evc_cpuinfo_word(view->tree, evc_span_from(text), &word))
+	if (!evc_cpuinfo_word(now->view->tree, evc_span_from(text), &word))
 		return evc_fail(err, EVC_ERR_NAME, "--why %s: no flag, bug or line of /proc/cpuinfo", text);
-	if (array)
-		json_array_append_new(array, evc_cpuinfo_why_json(view, trace, &word));
-	else
-		evc_cpuinfo_why(view, trace, &word, request->command->out);
+	if (!explained->array) {
+		evc_cpuinfo_why(now->view, now->trace, &word, request->command->out);
+		if (explained->guest)
+			evc_cpuinfo_turned(&explained->before, now, &word, request->command->out);
+		return EVC_OK;
+	}
+	object = evc_cpuinfo_why_json(now->view, now->trace, &word);
+	if (explained->guest)
+		json_object_set_new(object, "turned",
+		                    evc_cpuinfo_turned_json(&explained->before, now, &word));
+	json_array_append_new(explained->array, object);
 	return EVC_OK;
 }
 
 /* All lines; flags and bugs among them give a line to each word. */
+static int explain_all(struct request *request, const struct explained *explained, struct evc_error *err)
+{
+	int status = EVC_OK;
+
+	for (unsigned line = 0; line < EVC_LINUX_N_LINES && status >= 0; line++)
+		if (evc_cpuinfo_shows(explained->now.view, (enum evc_linux_line)line))
+			status = explain_word(request, explained,
+			                      evc_linux_line_name((enum evc_linux_line)line), err);
+	return status;
+}
+
 static int explain(struct request *request, struct evc_error *err)
 {
 	const struct subject *subject = &request->subjects[0];
-	struct evc_linux_view view;
-	const struct evc_linux_trace *trace;
-	json_t *array = request->command->json ? json_array() : NULL;
+	struct subject host = { .name = subject->host_before.name, .host = subject->host_before };
+	struct explained explained = { .guest = subject->guest,
+		                       .now.view = &explained.views[0],
+		                       .before.view = &explained.views[1],
+		                       .array = request->command->json ? json_array() : NULL };
 	size_t n;
 	const char *const *words = evc_args_values(&request->command->args, "why", &n);
-	int status = predict(request, subject, request->cpu, &view, &trace, err);
+	int status = predict(request, subject, request->cpu, &explained.views[0], &explained.now.trace, err);
 
-	for (size_t i = 0; i < n && status >= 0; i++) {
-		bool all = !strcmp(words[i], "all");
-
-		if (!all)
-			status = explain_word(request, &view, trace, words[i], array, err);
-		for (unsigned line = 0; all && line < EVC_LINUX_N_LINES && status >= 0; line++)
-			if (evc_cpuinfo_shows(&view, (enum evc_linux_line)line))
-				status = explain_word(request, &view, trace,
-				                      evc_linux_line_name((enum evc_linux_line)line), array,
-				                      err);
-	}
-	if (array && status >= 0)
+	if (status >= 0 && subject->guest)
+		status = predict(request, &host, request->cpu, &explained.views[1], &explained.before.trace,
+		                 err);
+	for (size_t i = 0; i < n && status >= 0; i++)
+		status = strcmp(words[i], "all") != 0 ? explain_word(request, &explained, words[i], err)
+		                                      : explain_all(request, &explained, err);
+	if (explained.array && status >= 0)
 		evc_report_json(json_pack("{s:s, s:o, s:O}", "name", subject->name, "kernel",
-		                          kernel_json(request), "why", array),
+		                          kernel_json(request), "why", explained.array),
 		                request->command->out);
-	json_decref(array);
+	json_decref(explained.array);
 	return status;
 }
 
@@ -549,7 +575,8 @@ static int run(struct evc_command *command, struct evc_error *err)
 	if (evc_cpuinfo_more_wanted(&command->args)) {
 		struct evc_linux_question question = question_of(&request, &request.subjects[0], request.cpu);
 
-		return evc_cpuinfo_more(command, &question, request.subjects[0].name, kernel_json(&request), err);
+		return evc_cpuinfo_more(command, &question, request.subjects[0].name, kernel_json(&request),
+		                        err);
 	}
 	if (real)
 		return against(&request, real, err);
