@@ -66,6 +66,23 @@ def flaws(dump, more, lines):
     return wrong, unknown
 
 
+def compare(directory, head, parts):
+    """(wrong files on flaws, wrong lines of /proc/cpuinfo, how many of both are not known), from what a guest printed."""
+    dump, real = os.path.join(directory, "guest.cpuid"), os.path.join(directory, "cpuinfo")
+    for file, lines in ((dump, parts["cpuid"]), (real, parts["cpuinfo"])):
+        with open(file, "w", encoding="utf-8") as out:
+            out.write("\n".join(lines) + "\n")
+    more = arguments(head, parts["cpuinfo"])
+    wrong, unknown = flaws(dump, more, parts["vulnerabilities"])
+    # Emulated CPUs that start while others run measure their clock anew, and badly.
+    done = evc(dump, "--against", real, "--cpu", "0", *more)
+    told_as = [line.strip() for line in done.stdout.splitlines() if re.match(r"  (line|flag|bug) ", line)]
+    lines = [line for line in told_as if "predicted unknown" not in line]
+    if done.returncode and not told_as:
+        lines.append(done.stderr.strip())
+    return wrong, lines, unknown + len(told_as) - len(lines)
+
+
 def main():
     files = sorted(glob.glob(os.path.join(SOURCE, "tests/guests/*.txt")))
     failed = number = 0
@@ -74,26 +91,12 @@ def main():
             head, parts = sections(stream.read())
         name = os.path.basename(path)[:-4]
         with tempfile.TemporaryDirectory() as directory:
-            dump, real = os.path.join(directory, "guest.cpuid"), os.path.join(directory, "cpuinfo")
-            for file, lines in ((dump, parts["cpuid"]), (real, parts["cpuinfo"])):
-                with open(file, "w", encoding="utf-8") as out:
-                    out.write("\n".join(lines) + "\n")
-            more = arguments(head, parts["cpuinfo"])
-            wrong, unknown = flaws(dump, more, parts["vulnerabilities"])
+            wrong, lines, unknown = compare(directory, head, parts)
+        for what, notes in (("what the kernel says of flaws", wrong), (f"/proc/cpuinfo, {unknown} not known", lines)):
             number += 1
-            failed += bool(wrong)
-            print(f"{'not ok' if wrong else 'ok'} {number} - {name}: what the kernel says of flaws, {unknown} not known")
-            for line in wrong:
-                print(f"# {line}")
-            # Emulated CPUs that start while others run measure their clock anew, and badly.
-            done = evc(dump, "--against", real, "--cpu", "0", *more)
-            told_as = [line for line in done.stdout.splitlines() if re.match(r"  (line|flag|bug) ", line)]
-            wrong = [line for line in told_as if "predicted unknown" not in line]
-            good = not wrong and (told_as or done.returncode == 0)
-            number += 1
-            failed += not good
-            print(f"{'ok' if good else 'not ok'} {number} - {name}: /proc/cpuinfo, {len(told_as) - len(wrong)} not known")
-            for line in wrong + done.stderr.splitlines():
+            failed += bool(notes)
+            print(f"{'not ok' if notes else 'ok'} {number} - {name}: {what}")
+            for line in notes:
                 print(f"# {line}")
     print(f"1..{number}")
     return 1 if failed or not files else 0

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What evc says Linux will print, against what guests print: TAP on standard output.
+
+A kernel of this machine's distribution is booted under QEMU's own CPU emulation with some twenty CPUs, among them
+families, models, steppings and levels that no such CPU has.  From the guest's CPUID and its kernel's name
+alone /proc/cpuinfo and the files on flaws are predicted; every line and file has to be equal.  The clock, which
+CPUID does not tell, is taken from the guest.  tests/live/kernels does the same with other kernels.
+
+Environment: EVC (the program), EVC_SOURCE (the tree), EVC_GUEST (where kernel and first file system are kept).
+"""
+
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SOURCE = os.environ.get("EVC_SOURCE", os.getcwd())
+os.environ["EVC"] = os.path.abspath(os.environ.get("EVC", os.path.join(SOURCE, "build/evc")))
+FILES = os.path.abspath(os.environ.get("EVC_GUEST") or os.path.join(os.path.dirname(os.environ["EVC"]), "demo"))
+BOOT_SECONDS = 60
+AT_ONCE = 2
+
+for folder in ("tests/live", "tests/text", "demo"):
+    sys.path.insert(0, os.path.join(SOURCE, folder))
+from guests import compare, sections  # noqa: E402 pylint: disable=wrong-import-position
+from tap import Tap  # noqa: E402 pylint: disable=wrong-import-position
+
+# What the guest is, QEMU's arguments, and what evc is told of the environment that CPUID does not say.
+GUESTS = (
+    ("everything, as Intel", "-cpu max,vendor=GenuineIntel", ""),
+    ("everything, as AMD", "-cpu max,vendor=AuthenticAMD", ""),
+    ("Haswell, a server's", "-cpu Haswell,model=63,stepping=2", ""),
+    ("Haswell, a client's", "-cpu Haswell,model=60,stepping=3", ""),
+    ("the story's guest", "-cpu Skylake-Client,model=142,stepping=9,level=22", ""),
+    ("the story's guest at Haswell", "-cpu Skylake-Client,model=63,stepping=0,level=13,-rdseed,-adx,-smap,-clflushopt", ""),
+    ("leaves up to 12", "-cpu Haswell,level=12", ""),
+    ("leaves up to 6", "-cpu Haswell,level=6", ""),
+    ("Nehalem with leaves up to 4", "-cpu Nehalem,level=4", ""),
+    ("extended leaves up to 4", "-cpu Haswell,xlevel=0x80000004", ""),
+    ("Alder Lake by its model", "-cpu max,vendor=GenuineIntel,family=6,model=151,stepping=2", ""),
+    ("an Atom", "-cpu Denverton", ""),
+    ("a model that nobody has", "-cpu Haswell,family=6,model=255,stepping=15", ""),
+    ("a family that nobody has", "-cpu Haswell,family=25,model=1", ""),
+    ("Zen 1", "-cpu EPYC", ""),
+    ("Zen 3", "-cpu EPYC-Milan", ""),
+    ("Zen 5 by its family", "-cpu max,vendor=AuthenticAMD,family=26,model=2,stepping=1", ""),
+    ("K10", "-cpu Opteron_G3", ""),
+    ("Hygon", "-cpu max,vendor=HygonGenuine,family=24,model=1", ""),
+    ("a vendor that nobody knows", "-cpu max,vendor=OpenEVCproof", ""),
+    ("two cores with two threads", "-cpu Haswell -smp 4,sockets=1,cores=2,threads=2", "smp=4,sockets=1,cores=2,threads=2"),
+    ("without mitigations", "-cpu Haswell|mitigations=off", "cmdline=mitigations=off"),
+)
+
+
+def boot(guest):
+    """What the guest printed, or why it did not.  A busy machine can be too slow for a kernel that tests its timer."""
+    text, why = boot_once(guest)
+    return (text, why) if text else boot_once(guest)
+
+
+def boot_once(guest):
+    arguments, _, options = guest[1].partition("|")
+    more = ["-append", f"console=ttyS0 quiet panic=-1 {options}"] if options else []
+    done = subprocess.run([os.path.join(SOURCE, "demo/guest"), FILES, *arguments.split(), *more], capture_output=True,
+                          text=True, timeout=BOOT_SECONDS + 30, check=False, stdin=subprocess.DEVNULL,
+                          env=dict(os.environ, EVC_ACCEL="tcg", EVC_TIMEOUT=str(BOOT_SECONDS)))
+    return done.stdout if done.returncode == 0 else "", done.stderr.strip().replace("\n", "; ")
+
+
+def kernel_of(parts):
+    for line in parts.get("kernel", ()):
+        match = re.match(r"release (\S+)", line)
+        if match:
+            return match[1]
+    return ""
+
+
+def judge(tap, directory, guest, text, why):
+    name, arguments, env = guest
+    if not text:
+        tap.result(False, name, [f"{arguments}: did not answer: {why}"])
+        return
+    _, parts = sections(text)
+    head = {"kernel": kernel_of(parts), "qemu": arguments}
+    if env:
+        head["env"] = env
+    flaws, cpuinfo, unknown = compare(directory, head, parts)
+    tap.result(not flaws, f"{name}: what the kernel says of flaws", flaws)
+    tap.result(not cpuinfo, f"{name}: /proc/cpuinfo, {unknown} not known", cpuinfo)
+
+
+def why_no_guest():
+    if not shutil.which("qemu-system-x86_64"):
+        return "qemu-system-x86_64 is not installed"
+    done = subprocess.run([os.path.join(SOURCE, "demo/guest-files"), FILES], capture_output=True, text=True, timeout=120,
+                          check=False, stdin=subprocess.DEVNULL)
+    return None if done.returncode == 0 else "no kernel to boot: " + " ".join(done.stderr.split())
+
+
+def main():
+    tap = Tap()
+    why = why_no_guest()
+    if why:
+        tap.skip("guests print what was predicted", why)
+        return tap.close()
+    with tempfile.TemporaryDirectory() as directory, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for guest, (text, said) in zip(GUESTS, pool.map(boot, GUESTS)):
+            judge(tap, directory, guest, text, said)
+    return tap.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
