@@ -10,7 +10,7 @@ const char *evc_qemu_args_next(const char *const *words, size_t n, const char *o
 	for (size_t i = *at; i < n; i++) {
 		const char *word = words[i];
 
-		if (word[0] != '-')
+		if (!word || word[0] != '-')
 			continue;
 		word += word[1] == '-' ? 2 : 1;
 		if (strcmp(word, option) != 0)

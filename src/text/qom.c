@@ -22,6 +22,7 @@
 enum {
 	BRAND_SIZE = 48,
 	VENDOR_SIZE = 12,
+	HYPERVISOR_RANGE = 0x40000000,
 	CLFLUSH_SIZE = 64 / 8, /* in units of 8 bytes */
 	AVX_SIZE = 256,
 	AVX_OFFSET = 576,
@@ -326,7 +327,8 @@ static void take_properties(const struct source *source)
 		    (bit.reg == EVC_MSR && value && !json_is_boolean(value)))
 			continue;
 		if (bit.reg != EVC_MSR) {
-			if (!value)
+			/* the hypervisor's leaves may be elsewhere */
+			if (!value && bit.leaf >> 16 != HYPERVISOR_RANGE >> 16)
 				put(source->builder, bit, 0, mask);
 			continue;
 		}

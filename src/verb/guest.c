@@ -115,7 +115,7 @@ static void put_text(const char *name, const struct evc_given *given, const stru
 		                has_signature(fit->within, cpu) ? "that mode's" : "not that mode's");
 	else
 		evc_sink_printf(out, "%s: no mode has all that it has: it was not given a mode\n", name);
-	if (!evc_set_is_empty(lacks)) {
+	if (fit->within && !evc_set_is_empty(lacks)) {
 		evc_sink_printf(out, "%s: of %s@%u it lacks\n", name, fit->within->key, fit->version);
 		evc_report_set(lacks, 2, out);
 	}

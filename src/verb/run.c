@@ -18,6 +18,7 @@
 #include "verb/run_check.h"
 #include "verb/side.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -521,6 +522,7 @@ static int run(struct evc_command *command, struct evc_error *err)
 		status = make_words(command, &job, &words, err);
 	if (status < 0)
 		return status;
+	assert(words);
 	if (!accept(command, &job, &findings))
 		return evc_verdict_exit(EVC_NO);
 	if (evc_args_flag(&command->args, "dry-run"))
