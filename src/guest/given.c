@@ -2,6 +2,7 @@
 #include "guest/given.h"
 
 #include "core/qemu.h"
+#include "host/cpuid.h"
 #include "text/qom.h"
 
 #include <string.h>
@@ -369,6 +370,20 @@ int evc_given_read(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_give
 	}
 	*ret_given = given;
 	return EVC_OK;
+}
+
+int evc_given_add_host(struct evc_given *given, struct evc_arena *arena, struct evc_error *err)
+{
+	struct evc_dump_builder builder;
+	struct evc_dump host;
+	int status;
+
+	evc_dump_begin(&builder, arena);
+	evc_cpuid_read(&builder);
+	status = evc_dump_finish(&builder, &host, err);
+	for (size_t i = 0; status == EVC_OK && i < given->n_cpus; i++)
+		status = evc_qom_states(&given->cpus[i].dump, &host, arena, &given->cpus[i].dump, err);
+	return status;
 }
 
 void evc_given_free(struct evc_given *given)

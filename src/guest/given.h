@@ -45,6 +45,10 @@ struct evc_given {
  */
 int evc_given_read(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_given *ret_given,
                    struct evc_error *err);
+
+/* Add what a guest under KVM has of its host, which is this machine: size and place of its states. */
+int evc_given_add_host(struct evc_given *given, struct evc_arena *arena, struct evc_error *err);
+
 void evc_given_free(struct evc_given *given);
 
 /* The guest as a host, which checks and formats take; borrows from given and its arena. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -480,6 +481,27 @@ void evc_qmp_close(struct evc_qmp *qmp)
 	json_decref(qmp->events);
 	evc_qmp_stream_free(&qmp->stream);
 	*qmp = (struct evc_qmp){ .fd = -1 };
+}
+
+bool evc_qmp_is_local(const struct evc_qmp *qmp)
+{
+	struct ucred peer = { 0 };
+	socklen_t size = sizeof(peer);
+	char path[64], program[4096];
+	const char *name;
+	ssize_t length;
+
+	if (qmp->domain)
+		return !qmp->uri || !strncmp(qmp->uri, "qemu:///", 8);
+	if (qmp->fd < 0 || getsockopt(qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || peer.pid <= 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)peer.pid);
+	length = readlink(path, program, sizeof(program) - 1);
+	if (length <= 0)
+		return false;
+	program[length] = '\0';
+	name = strrchr(program, '/');
+	return strstr(name ? name : program, "qemu") != NULL;
 }
 
 const char *evc_qmp_version_text(const struct evc_qmp *qmp, struct evc_arena *arena)

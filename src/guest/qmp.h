@@ -81,6 +81,10 @@ int evc_qmp_wait(struct evc_qmp *qmp, const char *const *names, unsigned timeout
 /* Give up the connection; QEMU goes on.  Safe on a closed or zeroed client. */
 void evc_qmp_close(struct evc_qmp *qmp);
 
+/* Does QEMU itself, and no forwarder, hold the other end on this machine?  False where that cannot be seen.
+ */
+bool evc_qmp_is_local(const struct evc_qmp *qmp);
+
 /* "7.2.22" */
 const char *evc_qmp_version_text(const struct evc_qmp *qmp, struct evc_arena *arena);
 

@@ -367,6 +367,35 @@ int evc_qom_dump(const json_t *properties, const struct evc_qom_machine *machine
 	return EVC_OK;
 }
 
+int evc_qom_states(const struct evc_dump *guest, const struct evc_dump *like, struct evc_arena *arena,
+                   struct evc_dump *ret_dump, struct evc_error *err)
+{
+	enum { FIRST = 2, LAST = 31 };
+	struct evc_bit at = evc_features[EVC_F_XCR0_X87].bit;
+	uint64_t known, states = evc_dump_register(guest, at.leaf, at.subleaf, EVC_EAX, &known);
+	struct evc_dump_builder builder;
+	struct evc_dump dump;
+	int status;
+
+	evc_dump_begin(&builder, arena);
+	evc_dump_copy(&builder, guest);
+	for (uint32_t n = FIRST; n <= LAST; n++) {
+		struct evc_leaf leaf;
+
+		if (!(states >> n & 1))
+			continue;
+		evc_dump_leaf(like, at.leaf, n, &leaf);
+		evc_dump_set_bits(&builder, &leaf);
+	}
+	status = evc_dump_finish(&builder, &dump, err);
+	if (status < 0)
+		return status;
+	dump.cpu = guest->cpu;
+	dump.n_alike = guest->n_alike;
+	*ret_dump = dump;
+	return EVC_OK;
+}
+
 uint32_t evc_qom_tsc_khz(const json_t *properties)
 {
 	uint64_t hz;

@@ -30,6 +30,13 @@ bool evc_qom_is_model(const char *name, const char *type);
 int evc_qom_dump(const json_t *properties, const struct evc_qom_machine *machine, struct evc_arena *arena,
                  struct evc_dump *ret_dump, struct evc_error *err);
 
+/*
+ * Add to a guest's dump size and place of each state that it has, which under KVM are its host's (like).
+ * Leaves of the result live in arena.
+ */
+int evc_qom_states(const struct evc_dump *guest, const struct evc_dump *like, struct evc_arena *arena,
+                   struct evc_dump *ret_dump, struct evc_error *err);
+
 /* The kHz of the time stamp counter, 0 when not told. */
 uint32_t evc_qom_tsc_khz(const json_t *properties);
 

@@ -214,6 +214,8 @@ static int run(struct evc_command *command, struct evc_error *err)
 	status = evc_guest_open(&qmp, command->args.operands[0], command->arena, &name, err);
 	if (status == EVC_OK)
 		status = evc_given_read(&qmp, command->arena, &given, err);
+	if (status == EVC_OK && !strcmp(given.accel, "kvm") && evc_qmp_is_local(&qmp))
+		status = evc_given_add_host(&given, command->arena, err);
 	if (status == EVC_OK && *given.name)
 		name = given.name;
 	if (status == EVC_OK)

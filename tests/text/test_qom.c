@@ -172,6 +172,36 @@ static void refuses_what_is_no_vcpu(void **state)
 	}
 }
 
+/* Under KVM a state is where the host has it. */
+static void takes_states_from_the_host(void **state)
+{
+	static const struct evc_leaf leaves[] = {
+		{ .leaf = 0, .value = { 13 }, .known = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
+		{ .leaf = 0xd,
+		  .value = { 0x207 },
+		  .known = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
+		{ .leaf = 0xd,
+		  .subleaf = 9,
+		  .value = { 8, 2432, 0, 0 },
+		  .known = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
+	};
+	const struct evc_dump host = { .leaves = leaves, .n_leaves = 3, .n_alike = 1 };
+	struct evc_dump dump =
+		make("{" NUMBERS ", \"feature-words\": [" SUBWORD(13, 0, "EAX", 519) "]}", true, 1);
+	struct evc_error err = { 0 };
+	uint64_t known;
+
+	(void)state;
+	assert_int_equal(evc_dump_register(&dump, 0xd, 9, EVC_EBX, &known), 0);
+	assert_int_equal(known, 0);
+	assert_int_equal(evc_qom_states(&dump, &host, &arena, &dump, &err), EVC_OK);
+	assert_int_equal(evc_dump_register(&dump, 0xd, 9, EVC_EBX, &known), 2432);
+	assert_int_equal(known, UINT32_MAX);
+	assert_int_equal(dump.n_alike, 2);
+	/* AVX's is the same everywhere, and the host did not tell */
+	assert_int_equal(evc_dump_register(&dump, 0xd, 2, EVC_EBX, &known), 576);
+}
+
 static void reads_the_clock(void **state)
 {
 	json_t *properties = json_loads("{\"tsc-frequency\": 2400000000}", 0, NULL), *none = json_object();
@@ -209,9 +239,8 @@ int main(void)
 {
 	enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
 	const struct CMUnitTest fixed[] = {
-		cmocka_unit_test(says_what_words_and_numbers_say),
-		cmocka_unit_test(refuses_what_is_no_vcpu),
-		cmocka_unit_test(reads_the_clock),
+		cmocka_unit_test(says_what_words_and_numbers_say), cmocka_unit_test(refuses_what_is_no_vcpu),
+		cmocka_unit_test(takes_states_from_the_host),      cmocka_unit_test(reads_the_clock),
 		cmocka_unit_test(tells_the_model_from_the_place),
 	};
 	struct CMUnitTest tests[sizeof(fixed) / sizeof(fixed[0]) + N_ROWS];
