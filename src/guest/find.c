@@ -5,7 +5,6 @@
 #include "host/files.h"
 #include "text/qemu-args.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,39 +57,83 @@ static int open_domain(struct evc_qmp *ret_qmp, const char *name, struct evc_err
 	return status;
 }
 
-/* By the options of that process, or, where libvirt holds its socket, by the domain's name. */
-static int open_process(struct evc_qmp *ret_qmp, uint64_t pid, struct evc_arena *arena, const char **ret_name,
+/* A QEMU by its command line. */
+struct process {
+	const char *program, *name; /* name: of the guest, "" when it has none */
+	const char *addresses[EVC_QEMU_MAX_QMP];
+	size_t n;
+};
+
+static int read_process(uint64_t pid, struct evc_arena *arena, struct process *ret_process,
                         struct evc_error *err)
 {
-	const char *addresses[EVC_QEMU_MAX_QMP], **words = NULL, *option;
-	size_t n = read_words(pid, arena, &words, err), n_addresses, at = 0;
-	int status = EVC_ERR_IO;
+	const char **words = NULL, *option;
+	struct process process = { .name = "" };
+	size_t n = read_words(pid, arena, &words, err), at = 0;
 
 	if (!n)
 		return evc_fail(err, EVC_ERR_NAME,
 		                "there is no process %llu with a command line that can be read",
 		                (unsigned long long)pid);
+	process.program = words[0];
 	option = evc_qemu_args_next(words, n, "name", &at);
-	*ret_name = option ? evc_qemu_args_key(arena, option, "guest", "guest") : NULL;
-	if (!*ret_name)
-		*ret_name = evc_arena_printf(arena, "%llu", (unsigned long long)pid);
-	n_addresses = evc_qemu_args_qmp(words, n, arena, addresses);
-	for (size_t i = 0; i < n_addresses && status < 0; i++)
-		status = evc_qmp_open(ret_qmp, as_seen_from(pid, addresses[i], arena), EVC_QMP_TIMEOUT, err);
-	if (n_addresses)
-		return status;
-	if (option && open_domain(ret_qmp, *ret_name, err) == EVC_OK)
-		return EVC_OK;
+	if (option)
+		process.name = evc_qemu_args_key(arena, option, "guest", "guest");
+	if (!process.name)
+		process.name = "";
+	process.n = evc_qemu_args_qmp(words, n, arena, process.addresses);
+	for (size_t i = 0; i < process.n; i++)
+		process.addresses[i] = as_seen_from(pid, process.addresses[i], arena);
+	*ret_process = process;
+	return EVC_OK;
+}
+
+static int no_socket(uint64_t pid, const struct process *process, struct evc_error *err)
+{
 	return evc_fail(err, EVC_ERR_UNSUPPORTED,
 	                "process %llu (%s) has no QMP socket on its command line, such as -qmp "
 	                "unix:PATH,server=on,wait=off, and libvirt knows no such domain",
-	                (unsigned long long)pid, words[0]);
+	                (unsigned long long)pid, process->program);
+}
+
+/* By the options of that process, or, where libvirt holds its socket, by the domain's name. */
+static int open_process(struct evc_qmp *ret_qmp, uint64_t pid, struct evc_arena *arena, const char **ret_name,
+                        struct evc_error *err)
+{
+	struct process process;
+	int status = read_process(pid, arena, &process, err);
+
+	if (status < 0)
+		return status;
+	*ret_name = *process.name ? process.name : evc_arena_printf(arena, "%llu", (unsigned long long)pid);
+	status = EVC_ERR_IO;
+	for (size_t i = 0; i < process.n && status < 0; i++)
+		status = evc_qmp_open(ret_qmp, process.addresses[i], EVC_QMP_TIMEOUT, err);
+	if (process.n)
+		return status;
+	if (*process.name && open_domain(ret_qmp, process.name, err) == EVC_OK)
+		return EVC_OK;
+	return no_socket(pid, &process, err);
+}
+
+/* The socket of a guest that evc run recorded; NULL: there is no such guest. */
+static int recorded_address(const char *name, struct evc_arena *arena, const char **ret_address,
+                            struct evc_error *err)
+{
+	json_t *record = NULL;
+	const char *address;
+	int status = evc_record_read(name, arena, &record, err);
+
+	address = json_string_value(json_object_get(record, "qmp"));
+	*ret_address = address ? evc_arena_string(arena, address, strlen(address)) : NULL;
+	json_decref(record);
+	return status;
 }
 
 int evc_guest_open(struct evc_qmp *ret_qmp, const char *what, struct evc_arena *arena, const char **ret_name,
                    struct evc_error *err)
 {
-	json_t *record = NULL;
+	const char *address;
 	uint64_t pid;
 	int status;
 
@@ -99,16 +142,11 @@ int evc_guest_open(struct evc_qmp *ret_qmp, const char *what, struct evc_arena *
 		return evc_qmp_open(ret_qmp, what, EVC_QMP_TIMEOUT, err);
 	if (evc_span_number(evc_span_from(what), INT32_MAX, &pid))
 		return open_process(ret_qmp, pid, arena, ret_name, err);
-	status = evc_record_read(what, arena, &record, err);
+	status = recorded_address(what, arena, &address, err);
 	if (status < 0)
 		return status;
-	if (record) {
-		const char *address = json_string_value(json_object_get(record, "qmp"));
-
-		status = evc_qmp_open(ret_qmp, address ? address : "", EVC_QMP_TIMEOUT, err);
-		json_decref(record);
-		return status;
-	}
+	if (address)
+		return evc_qmp_open(ret_qmp, address, EVC_QMP_TIMEOUT, err);
 	if (open_domain(ret_qmp, what, err) == EVC_OK)
 		return EVC_OK;
 	return evc_fail(
@@ -116,4 +154,29 @@ int evc_guest_open(struct evc_qmp *ret_qmp, const char *what, struct evc_arena *
 		"%s is no QMP socket, no process, no guest that evc run started, and no domain that libvirt "
 		"shows this user",
 		what);
+}
+
+int evc_guest_address(const char *what, struct evc_arena *arena, const char **ret_address,
+                      struct evc_error *err)
+{
+	struct process process;
+	uint64_t pid;
+	int status;
+
+	*ret_address = what;
+	if (is_socket(what))
+		return EVC_OK;
+	if (evc_span_number(evc_span_from(what), INT32_MAX, &pid)) {
+		status = read_process(pid, arena, &process, err);
+		if (status == EVC_OK && !process.n)
+			status = no_socket(pid, &process, err);
+		if (status == EVC_OK)
+			*ret_address = process.addresses[0];
+		return status;
+	}
+	status = recorded_address(what, arena, ret_address, err);
+	if (status == EVC_OK && !*ret_address)
+		status = evc_fail(err, EVC_ERR_NAME,
+		                  "%s is no QMP socket, no process, and no guest that evc run started", what);
+	return status;
 }

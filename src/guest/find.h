@@ -9,10 +9,17 @@
 /*
  * Connect to the guest that what names: a QMP address (anything with a '/', or that begins with unix:, tcp:
  * or fd:), the number of a QEMU process, the name of a guest that evc run recorded, or of a domain of libvirt
- * (system's, then the session's).  ret_name gets what to call it.  Texts live in arena, which must outlive
- * the client.
+ * (the system's, then the session's).  ret_name gets what to call it.  Texts live in arena, which must
+ * outlive the client.
  */
 int evc_guest_open(struct evc_qmp *ret_qmp, const char *what, struct evc_arena *arena, const char **ret_name,
                    struct evc_error *err);
+
+/*
+ * The QMP address of what names, of the same kinds but for libvirt's domains, which keep theirs to libvirt.
+ * Nobody is connected to: whether somebody listens there is not known.
+ */
+int evc_guest_address(const char *what, struct evc_arena *arena, const char **ret_address,
+                      struct evc_error *err);
 
 #endif

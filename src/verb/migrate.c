@@ -2,6 +2,7 @@
 /* evc migrate: move a running guest to a QEMU that waits for it, or say why not. */
 #include "verb/verbs.h"
 
+#include "guest/find.h"
 #include "guest/migrate.h"
 #include "host/spawn.h"
 #include "text/report.h"
@@ -13,11 +14,11 @@
 #include <time.h>
 
 static const struct evc_param params[] = {
-	{ .name = "guest", .letter = 'g', .value = "ADDRESS", .help = "QMP socket of the QEMU that runs it" },
-	{ .name = "to",
-	  .letter = 't',
+	{ .name = "guest",
+	  .letter = 'g',
 	  .value = "ADDRESS",
-	  .help = "QMP socket of the QEMU that waits for it" },
+	  .help = "QMP socket, process or name of the QEMU that runs it" },
+	{ .name = "to", .letter = 't', .value = "ADDRESS", .help = "the same of the QEMU that waits for it" },
 	{ .name = "dry-run", .letter = 'n', .help = "only say what would happen" },
 	{ .name = "bandwidth", .value = "MIB", .help = "at most so many MiB a second" },
 	{ .name = "downtime", .value = "MS", .help = "switch when the rest takes at most so long" },
@@ -412,6 +413,9 @@ static int run(struct evc_command *command, struct evc_error *err)
 			err, EVC_ERR_UNSUPPORTED,
 			"ssh: is not built in; forward the socket (ssh -L /run/there.qmp:/run/vm.qmp HOST) and "
 			"name it, with --uri for the guest's memory");
+	if ((status = evc_guest_address(from, command->arena, &from, err)) < 0 ||
+	    (status = evc_guest_address(to, command->arena, &to, err)) < 0)
+		return status;
 	report.log = log ? fopen(log, "ae") : NULL;
 	if (log && !report.log)
 		return evc_fail(err, EVC_ERR_IO, "%s: cannot be written", log);
@@ -425,12 +429,13 @@ const struct evc_verb evc_verb_migrate = {
 	.name = "migrate",
 	.summary = "move a running guest to a QEMU that waits for it, or say why not",
 	.operands = "--guest ADDRESS --to ADDRESS",
-	.help = "Both are QMP addresses: unix:PATH, PATH or tcp:HOST:PORT. The other QEMU was started for this\n"
-		"guest with -incoming defer. What the guest would see differently, and what QEMU would\n"
-		"refuse, is said before anything is touched. If something goes wrong underway the guest\n"
-		"stays where it was; the last lines say where it is and what is left to do.\n"
+	.help = "Each is a QMP address (unix:PATH, PATH or tcp:HOST:PORT), a process, or the name of a guest\n"
+		"that evc run started. The other QEMU was started for this guest with -incoming defer. What\n"
+		"the guest would see differently, and what QEMU would refuse, is said before anything is\n"
+		"touched. If something goes wrong underway the guest stays where it was; the last lines say\n"
+		"where it is and what is left to do.\n"
 		"  evc migrate --guest /run/vm7.qmp --to tcp:10.0.0.2:4445 --dry-run\n"
-		"  evc migrate --guest /run/vm7.qmp --to tcp:10.0.0.2:4445 --auto-converge --downtime 100",
+		"  evc migrate --guest vm7 --to vm7-there --auto-converge --downtime 100",
 	.params = params,
 	.run = run,
 };
