@@ -266,6 +266,10 @@ static void take_constants(const struct source *source)
 		{ .leaf = 6, .known = { 0, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
 		{ .leaf = 7, .subleaf = 1, .known = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
 		{ .leaf = 7, .subleaf = 2, .known = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
+		{ .leaf = 0x80000001, .known = { 0, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
+		{ .leaf = 0x80000007, .known = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
+		{ .leaf = 0x80000008, .known = { 0, UINT32_MAX, 0, UINT32_MAX } },
+		{ .leaf = 0x8000001a, .known = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } },
 	};
 	struct evc_leaf monitor = { .leaf = 5 };
 
@@ -281,6 +285,18 @@ static void take_constants(const struct source *source)
 	put_feature(source->builder, EVC_F_CLFLUSH_SIZE, CLFLUSH_SIZE);
 	put_feature(source->builder, EVC_F_XSTATE_SIZE_AVX, AVX_SIZE);
 	put_feature(source->builder, EVC_F_XSTATE_OFFSET_AVX, AVX_OFFSET);
+}
+
+/* Without nested virtualization its leaf is empty; with it QEMU writes revision and ASIDs. */
+static void take_svm(const struct source *source)
+{
+	struct evc_leaf svm = { .leaf = evc_features[EVC_F_SVM_VERSION].bit.leaf };
+
+	if (!json_is_false(json_object_get(source->properties, "svm")))
+		return;
+	for (int reg = 0; reg < 4; reg++)
+		svm.known[reg] = UINT32_MAX;
+	evc_dump_set_bits(source->builder, &svm);
 }
 
 /* Without counters their leaf is empty. */
@@ -354,6 +370,7 @@ int evc_qom_dump(const json_t *properties, const struct evc_qom_machine *machine
 	take_properties(&source);
 	take_widths(&source);
 	take_counters(&source);
+	take_svm(&source);
 	take_hypervisor(&source);
 	if (!take_words(&source) || !take_levels(&source) || !take_identity(&source))
 		return evc_fail(

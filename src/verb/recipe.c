@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verb/recipe.h"
 
+#include "core/check.h"
 #include "core/qemu.h"
 
 #include <string.h>
@@ -65,6 +66,8 @@ int evc_recipe_make(const struct evc_dump *vcpu, const struct evc_mode *mode, un
 	if (!guest)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	evc_cpu_decode(vcpu, guest);
+	/* QEMU refuses a feature of an MSR that nothing announces; KVM tells of some on every CPU. */
+	evc_check_settle(guest);
 	evc_cpu_value(guest, EVC_F_PHYS_ADDR_BITS, &bits);
 	*ret_cpu = (struct evc_target_cpu){
 		.mode = mode->key,
