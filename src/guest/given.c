@@ -70,7 +70,17 @@ static int ask_accel(struct evc_qmp *qmp, const char **ret_accel, struct evc_err
 	return status < 0 && qmp->state != EVC_QMP_READY ? status : EVC_OK;
 }
 
-/* What may not be there in every QEMU; the value is then NULL. */
+/* A QEMU without SEV, or under another accelerator, refuses to speak of it. */
+static int ask_encryption(struct evc_qmp *qmp, bool *ret_encrypted, struct evc_error *err)
+{
+	json_t *value = NULL;
+	int status = query(qmp, "query-sev", &value, err);
+
+	*ret_encrypted = json_is_true(json_object_get(value, "enabled"));
+	json_decref(value);
+	return status < 0 && qmp->state != EVC_QMP_READY ? status : EVC_OK;
+}
+
 static int ask_machine(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_given *given,
                        struct evc_error *err)
 {
@@ -89,6 +99,8 @@ static int ask_machine(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_
 		status = query(qmp, "query-memory-size-summary", &memory, err);
 	if (status == EVC_OK)
 		status = ask_accel(qmp, &given->accel, err);
+	if (status == EVC_OK)
+		status = ask_encryption(qmp, &given->encrypted, err);
 	given->name = copy(arena, json_object_get(name, "name"));
 	given->uuid = copy(arena, json_object_get(uuid, "UUID"));
 	/* all zeros: none was given */
@@ -339,6 +351,7 @@ static int make_dumps(struct evc_given *given, struct evc_arena *arena, struct e
 
 	for (size_t i = 0; status == EVC_OK && i < given->n_cpus; i++) {
 		struct evc_qom_machine machine = { .kvm = !strcmp(given->accel, "kvm"),
+			                           .plain = !given->encrypted,
 			                           .n_alike = (unsigned)given->cpus[i].n_alike,
 			                           .n_shared = package_size(given->topology) };
 
@@ -440,6 +453,7 @@ json_t *evc_given_json(const struct evc_given *given)
 		                                      cpu->type, "alike", (int)cpu->n_alike, "properties",
 		                                      cpu->properties, "unavailable", cpu->unavailable));
 	}
+	json_object_set_new(object, "encrypted", json_boolean(given->encrypted));
 	json_object_set_new(object, "tsc_khz", json_integer(given->tsc_khz));
 	json_object_set_new(object, "cpus", cpus);
 	return object;

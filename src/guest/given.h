@@ -31,6 +31,7 @@ struct evc_given {
 	const char *status;  /* "running", "prelaunch", "inmigrate", ... */
 	const char *machine; /* "pc-q35-7.2" */
 	const char *accel;   /* "kvm", "tcg", "" when neither */
+	bool encrypted;      /* SEV */
 	uint64_t memory;     /* bytes, what was plugged in later included */
 	json_t *topology;    /* QEMU's "smp": cpus, maxcpus, sockets, dies, cores, threads */
 	size_t n_vcpus;

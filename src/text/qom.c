@@ -287,16 +287,24 @@ static void take_constants(const struct source *source)
 	put_feature(source->builder, EVC_F_XSTATE_OFFSET_AVX, AVX_OFFSET);
 }
 
-/* Without nested virtualization its leaf is empty; with it QEMU writes revision and ASIDs. */
-static void take_svm(const struct source *source)
+static void put_empty(struct evc_dump_builder *builder, uint32_t leaf)
 {
-	struct evc_leaf svm = { .leaf = evc_features[EVC_F_SVM_VERSION].bit.leaf };
+	const struct evc_leaf empty = { .leaf = leaf,
+		                        .known = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } };
 
-	if (!json_is_false(json_object_get(source->properties, "svm")))
-		return;
-	for (int reg = 0; reg < 4; reg++)
-		svm.known[reg] = UINT32_MAX;
-	evc_dump_set_bits(source->builder, &svm);
+	evc_dump_set_bits(builder, &empty);
+}
+
+/*
+ * Without nested virtualization its leaf is empty (with it QEMU writes revision and ASIDs), and so is that of
+ * encryption for a guest that is not encrypted.
+ */
+static void take_switched(const struct source *source)
+{
+	if (json_is_false(json_object_get(source->properties, "svm")))
+		put_empty(source->builder, evc_features[EVC_F_SVM_VERSION].bit.leaf);
+	if (source->machine->plain)
+		put_empty(source->builder, evc_features[EVC_F_PTE_CBIT_POS].bit.leaf);
 }
 
 /* Without counters their leaf is empty. */
@@ -370,7 +378,7 @@ int evc_qom_dump(const json_t *properties, const struct evc_qom_machine *machine
 	take_properties(&source);
 	take_widths(&source);
 	take_counters(&source);
-	take_svm(&source);
+	take_switched(&source);
 	take_hypervisor(&source);
 	if (!take_words(&source) || !take_levels(&source) || !take_identity(&source))
 		return evc_fail(

@@ -11,6 +11,7 @@
 /* What counts beside the vCPU's own properties. */
 struct evc_qom_machine {
 	bool kvm;          /* by KVM, else by QEMU's own emulation (TCG) */
+	bool plain;        /* known not to be encrypted (SEV) */
 	unsigned n_alike;  /* vCPUs with the same properties, at least 1 */
 	unsigned n_shared; /* vCPUs in one package, 0: not known */
 };
