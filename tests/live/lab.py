@@ -247,6 +247,27 @@ def check_refusal(tap):
         end(host, "g")
 
 
+def check_run(tap):
+    """evc run under KVM, and evc guest about it, on the newer host."""
+    quiet = ("-m", "64", "-nodefaults", "-display", "none", "-S")
+    lab("exec", "--detach", NEW, "evc", "run", "--mode", MODE, "--name", "vm7", "--accel", "kvm", "--with", "kvm-pv-ipi", "--", *quiet)
+    limit = time.monotonic() + 60
+    while lab("exec", NEW, "sh", "-c", "evc guest vm7 --json -o /tmp/vm7.json").returncode and time.monotonic() < limit:
+        time.sleep(1)
+    given = json.loads(inside(NEW, "cat", "/tmp/vm7.json"))
+    guest = given["guest"]
+    tap.result(guest["accel"] == "kvm" and guest["exact"] and guest["within"] == f"{MODE}@1", f"evc run starts a guest under KVM exactly at {MODE}",
+               [f"{key}: {guest[key]}" for key in ("accel", "within", "exact")])
+    tap.result(guest["cpus"][0]["properties"].get("kvm-pv-ipi") is True and guest["tsc_khz"] == given["facts"]["tsc_khz"] > 0,
+               "what KVM gives beside the mode, and the clock, are told too")
+    done = lab("exec", NEW, "evc", "check", "--guest", "/tmp/vm7.json", "--host", f"/tmp/{NEW}.json")
+    tap.result(done.returncode == 0, "what was asked from outside is enough to check a move", done.stdout.decode().splitlines())
+    done = lab("exec", NEW, "evc", "run", "--mode", "amd-zen", "--name", "vm8", "--accel", "kvm", "--", *quiet)
+    tap.result(done.returncode == 1 and b"lacks rdseed" in done.stderr and b"vm8 is not started" in done.stderr,
+               "a guest at a mode that the host cannot give is not started, and what is missing is named", done.stderr.decode().splitlines())
+    inside(NEW, "sh", "-c", "kill $(sed -n 's/^ \"pid\": \\([0-9]*\\),$/\\1/p' /run/openevc/vm7.json)")
+
+
 def why_no_lab():
     if not shutil.which(image.QEMU):
         return f"{image.QEMU} is not installed"
@@ -272,6 +293,7 @@ def check_all(tap, folder):
         lab("exec", host, "sh", "-c", "cat >/tmp/start", stdin=START.encode())
     check_level(tap)
     check_promise(tap)
+    check_run(tap)
     check_moves(tap)
     check_refusal(tap)
     check_end(tap, os.environ["EVC_LAB"])
