@@ -40,8 +40,7 @@ const char *evc_record_folder(struct evc_arena *arena, bool make, struct evc_err
 		return NULL;
 	}
 	if (make && mkdir(path, 0700) && errno != EEXIST) {
-		(void)evc_fail(err, EVC_ERR_IO, "%s", strerror(errno));
-		evc_error_set_origin(err, path);
+		(void)evc_fail(err, EVC_ERR_IO, "%s: %s", path, strerror(errno));
 		return NULL;
 	}
 	return path;

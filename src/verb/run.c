@@ -165,6 +165,35 @@ static int find_causes(struct evc_command *command, const struct job *job, const
 	return status;
 }
 
+/* Under KVM this machine must have it all, whichever host it was made for: QEMU would refuse with less said.
+ */
+static int check_machine(struct evc_command *command, const struct job *job, struct evc_findings *findings,
+                         struct evc_error *err)
+{
+	const struct evc_capture_options capture = { .no_programs = true, .name = "this machine" };
+	const struct evc_offer_options options = { .qemu = job->program.version };
+	const struct evc_check_options check = { .modes = &job->modes };
+	struct evc_findings notes = { .arena = command->arena };
+	struct evc_check_side side;
+	struct evc_host machine;
+	int status = evc_capture(command->arena, &capture, &machine, &notes, err);
+
+	if (status >= 0)
+		status = evc_side_make(command, &machine, &options, NULL, &side, err);
+	if (status < 0)
+		return status;
+	EVC_SET_FOREACH(id, &job->cpu.features)
+	if (evc_cpu_truth(side.cpu, id) == EVC_ABSENT)
+		evc_findings_add(findings,
+		                 (struct evc_finding){ .kind = EVC_FINDING_LACKS,
+		                                       .severity = EVC_BLOCKS,
+		                                       .feature = id,
+		                                       .subject = side.name,
+		                                       .other = job->mode->key,
+		                                       .cause = evc_check_cause(&side, id, NULL, &check) });
+	return EVC_OK;
+}
+
 /* What the guest is to see, and what it cannot be given. */
 static int make_cpu(struct evc_command *command, struct job *job, struct evc_findings *findings,
                     struct evc_error *err)
@@ -191,7 +220,10 @@ static int make_cpu(struct evc_command *command, struct job *job, struct evc_fin
 		                        .cpus = &job->dump,
 		                        .n_cpus = 1,
 		                        .facts = { .tsc_khz = host.facts.tsc_khz } };
-	return evc_recipe_make(&job->dump, job->mode, job->options.qemu, command->arena, &job->cpu, err);
+	status = evc_recipe_make(&job->dump, job->mode, job->options.qemu, command->arena, &job->cpu, err);
+	if (status == EVC_OK && evc_args_flag(&command->args, "host") && job->options.accel == EVC_ACCEL_KVM)
+		status = check_machine(command, job, findings, err);
+	return status;
 }
 
 /* The -cpu value, with what --with adds before enforce. */
@@ -288,7 +320,7 @@ static int choose_socket(struct evc_command *command, struct job *job, struct ev
 	if (!where && !path)
 		return evc_fail(err, trouble.code,
 		                "%s; name a socket with --qmp, then the guest is not recorded", trouble.text);
-	if (!where)
+	if (!where && !dry)
 		evc_sink_printf(command->messages, "evc: the guest is not recorded: %s\n", trouble.text);
 	if (!path)
 		path = evc_arena_printf(command->arena, "%s/%s.qmp", where, job->name);
