@@ -41,7 +41,7 @@ enum {
 	FAULT_STACK_END = 0x9000,
 	CODE = 0x10000,
 	N_VECTORS = 32,
-	HANDLER_SIZE = 16, /* evc_micro_faults */
+	HANDLER_SIZE = 16, /* guest/micro_code.S */
 	TSS_SIZE = 104,
 	TSS_RSP0 = 4,
 	FLAGS_ALWAYS = 0x2,
@@ -86,7 +86,7 @@ static void make_segments(const struct evc_machine *machine)
 
 static void make_handlers(const struct evc_machine *machine)
 {
-	uint64_t first = CODE + (uint64_t)(evc_micro_faults - evc_micro_code);
+	uint64_t first = CODE + (uint64_t)evc_micro_places[EVC_MICRO_FAULTS];
 
 	for (uint64_t vector = 0; vector < N_VECTORS; vector++) {
 		uint64_t address = first + vector * HANDLER_SIZE;
@@ -113,7 +113,7 @@ static int map_memory(struct evc_machine *machine, struct evc_error *err)
 	make_pages(machine);
 	make_segments(machine);
 	make_handlers(machine);
-	memcpy(machine->memory + CODE, evc_micro_code, (size_t)(evc_micro_code_end - evc_micro_code));
+	memcpy(machine->memory + CODE, evc_micro_code, evc_micro_places[EVC_MICRO_SIZE]);
 	return EVC_OK;
 }
 
@@ -304,12 +304,12 @@ static void set_system_registers(struct kvm_sregs *sregs, unsigned ring)
 	sregs->idt = (struct kvm_dtable){ .base = IDT, .limit = N_VECTORS * 16 - 1 };
 }
 
-int evc_machine_set(const struct evc_machine *machine, unsigned ring, const unsigned char *entry,
-                    uint64_t first, uint64_t second, struct evc_error *err)
+int evc_machine_set(const struct evc_machine *machine, unsigned ring, unsigned place, uint64_t first,
+                    uint64_t second, struct evc_error *err)
 {
 	enum { CR0_PE_ET_NE_WP = 0x10031, EFER_LME_LMA = 0x500, CR4_PAE = 0x20, APIC_ON = 0x900 };
 	struct kvm_regs regs = {
-		.rip = CODE + (uint64_t)(entry - evc_micro_code),
+		.rip = CODE + (uint64_t)evc_micro_places[place],
 		.rsp = STACK_END,
 		.rdi = first,
 		.rsi = second,

@@ -58,9 +58,9 @@ bool evc_machine_msr(const struct evc_machine *machine, uint32_t index, uint64_t
 /* XCR0 of the vCPU as KVM knows it; false when KVM does not tell. */
 bool evc_machine_xcr0(const struct evc_machine *machine, uint64_t *ret_xcr0);
 
-/* Let the next run begin at entry (a label of guest/micro_code.S) in this ring, with two arguments. */
-int evc_machine_set(const struct evc_machine *machine, unsigned ring, const unsigned char *entry,
-                    uint64_t first, uint64_t second, struct evc_error *err);
+/* Let the next run begin at a place of the code (EVC_MICRO_ASK ...) in this ring, with two arguments. */
+int evc_machine_set(const struct evc_machine *machine, unsigned ring, unsigned place, uint64_t first,
+                    uint64_t second, struct evc_error *err);
 
 /* Run until the guest's end, or for at most timeout_ms. */
 int evc_machine_run(const struct evc_machine *machine, unsigned timeout_ms, enum evc_machine_end *ret_end,
@@ -72,8 +72,8 @@ bool evc_machine_exits(const struct evc_machine *machine, uint64_t *ret_exits);
 /* "KVM could not emulate an instruction of it" */
 const char *evc_machine_end_sentence(enum evc_machine_end end);
 
-extern const unsigned char evc_micro_code[], evc_micro_code_end[];
-extern const unsigned char evc_micro_ask[], evc_micro_loop[], evc_micro_time[], evc_micro_clock[];
-extern const unsigned char evc_micro_faults[];
+/* guest/micro_code.S, and where things are in it. */
+extern const unsigned char evc_micro_code[];
+extern const uint32_t evc_micro_places[];
 
 #endif

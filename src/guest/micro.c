@@ -140,9 +140,9 @@ static const char *describe(const struct work *work, const struct request *reque
 /* All requests, in one run.  The first run that breaks off is the result's end. */
 static int execute(struct work *work, unsigned ring, struct evc_error *err)
 {
-	enum evc_machine_end end;
+	enum evc_machine_end end = EVC_MACHINE_DONE;
 	size_t done = 0;
-	int status = evc_machine_set(&work->machine, ring, evc_micro_ask, EVC_MACHINE_DATA, work->n, err);
+	int status = evc_machine_set(&work->machine, ring, EVC_MICRO_ASK, EVC_MACHINE_DATA, work->n, err);
 
 	if (status == EVC_OK)
 		status = evc_machine_run(&work->machine, TIMEOUT_MS, &end, err);
@@ -169,10 +169,11 @@ static int take_answers(const struct work *work, struct evc_dump *ret_dump, stru
 	evc_dump_begin(&builder, work->arena);
 	for (size_t i = 0; i < work->n; i++) {
 		const struct request *request = &work->requests[i];
-		bool faulted = request->state != 0;
+		bool faulted;
 
 		if (request->state == UNANSWERED)
 			continue;
+		faulted = request->state != 0;
 		if (request->op == EVC_MICRO_CPUID && !faulted)
 			evc_dump_set_leaf(&builder, request->first, request->second, request->answer);
 		if (request->op == EVC_MICRO_RDMSR)
@@ -338,12 +339,12 @@ static int64_t now_ns(void)
 }
 
 /* One run that must come to its end. */
-static int run_whole(const struct evc_machine *machine, const unsigned char *entry, uint64_t n,
-                     int64_t *ret_ns, struct evc_error *err)
+static int run_whole(const struct evc_machine *machine, unsigned place, uint64_t n, int64_t *ret_ns,
+                     struct evc_error *err)
 {
 	enum evc_machine_end end = EVC_MACHINE_DONE;
 	int64_t start;
-	int status = evc_machine_set(machine, EVC_MACHINE_KERNEL, entry, EVC_MACHINE_DATA, n, err);
+	int status = evc_machine_set(machine, EVC_MACHINE_KERNEL, place, EVC_MACHINE_DATA, n, err);
 
 	start = now_ns();
 	if (status == EVC_OK)
@@ -370,12 +371,12 @@ static int by_size(const void *a, const void *b)
 enum { SAMPLES = 4096 };
 
 /* Cycles as the guest's own clock counts them, sorted. */
-static int sample(const struct evc_machine *machine, const unsigned char *entry, uint32_t *ret_least,
+static int sample(const struct evc_machine *machine, unsigned place, uint32_t *ret_least,
                   uint32_t *ret_median, struct evc_error *err)
 {
 	uint32_t *cycles = (uint32_t *)(void *)(machine->memory + EVC_MACHINE_DATA);
 	int64_t ns;
-	int status = run_whole(machine, entry, SAMPLES, &ns, err);
+	int status = run_whole(machine, place, SAMPLES, &ns, err);
 
 	if (status < 0)
 		return status;
@@ -402,7 +403,7 @@ static int time_loop(const struct evc_machine *machine, struct evc_micro_cost *c
 
 	for (int i = 0; i < EVC_MICRO_BATCHES; i++) {
 		int64_t ns = 0;
-		int status = run_whole(machine, evc_micro_loop, each, &ns, err);
+		int status = run_whole(machine, EVC_MICRO_LOOP, each, &ns, err);
 
 		if (status < 0)
 			return status;
@@ -422,15 +423,15 @@ static int measure(const struct evc_machine *machine, struct evc_micro_cost *cos
 	int khz, status;
 
 	/* The first run maps the guest's memory; it is not measured. */
-	if ((status = run_whole(machine, evc_micro_loop, 16, &ns, err)) < 0)
+	if ((status = run_whole(machine, EVC_MICRO_LOOP, 16, &ns, err)) < 0)
 		return status;
 	cost->exits_counted = evc_machine_exits(machine, &before);
 	if ((status = time_loop(machine, cost, err)) < 0)
 		return status;
 	if (cost->exits_counted && evc_machine_exits(machine, &after))
 		cost->exits_per_cpuid = (double)(after - before) / (double)cost->n;
-	if ((status = sample(machine, evc_micro_time, &cost->least, &cost->median, err)) < 0 ||
-	    (status = sample(machine, evc_micro_clock, &cost->clock_least, &median, err)) < 0)
+	if ((status = sample(machine, EVC_MICRO_TIME, &cost->least, &cost->median, err)) < 0 ||
+	    (status = sample(machine, EVC_MICRO_CLOCK, &cost->clock_least, &median, err)) < 0)
 		return status;
 	khz = ioctl(machine->vcpu, KVM_GET_TSC_KHZ, 0);
 	cost->tsc_khz = khz > 0 ? (uint32_t)khz : 0;

@@ -3,12 +3,12 @@
  * What runs inside the micro-VM, in 64-bit mode, in ring 0 or ring 3.  Position independent: it is copied
  * into the guest's memory.  Its memory, stacks and tables are made by guest/machine.c.
  *
- * evc_micro_ask: rdi = requests (struct request of guest/micro.c), rsi = how many.  Each is executed in
+ * micro_ask: rdi = requests (struct request of guest/micro.c), rsi = how many.  Each is executed in
  * turn; a fault is caught and told instead of an answer.
- * evc_micro_loop: rsi times CPUID of leaf 0 and nothing else.
- * evc_micro_time: the same, the cycles of each into the 32-bit numbers at rdi, as RDTSC before and after tells.
- * evc_micro_clock: the same without the CPUID, so that the cost of asking the clock is known.
- * evc_micro_faults: handlers of the exceptions 0 to 31, 16 bytes each.
+ * micro_loop: rsi times CPUID of leaf 0 and nothing else.
+ * micro_time: the same, the cycles of each into the 32-bit numbers at rdi, as RDTSC before and after tells.
+ * micro_clock: the same without the CPUID, so that the cost of asking the clock is known.
+ * micro_faults: handlers of the exceptions 0 to 31, 16 bytes each.
  *
  * Everything ends by an OUT that the host waits for; ring 3 may execute it since the host sets its IOPL.
  */
@@ -19,14 +19,18 @@
 	.section .rodata
 	.code64
 	.balign 16
-	.globl evc_micro_code, evc_micro_code_end
-	.hidden evc_micro_code, evc_micro_code_end
-	.globl evc_micro_ask, evc_micro_loop, evc_micro_time, evc_micro_clock, evc_micro_faults
-	.hidden evc_micro_ask, evc_micro_loop, evc_micro_time, evc_micro_clock, evc_micro_faults
+	.globl	evc_micro_code, evc_micro_places
+	.hidden	evc_micro_code, evc_micro_places
 
+/* In the order of guest/micro_code.h, in bytes from the beginning. */
+evc_micro_places:
+	.long	micro_ask - evc_micro_code, micro_loop - evc_micro_code, micro_time - evc_micro_code
+	.long	micro_clock - evc_micro_code, micro_faults - evc_micro_code, micro_end - evc_micro_code
+
+	.balign	16
 evc_micro_code:
 
-evc_micro_ask:
+micro_ask:
 	test	%rsi, %rsi
 	jz	end
 	xor	%r14d, %r14d		/* what a handler leaves */
@@ -76,22 +80,22 @@ answer:
 	mov	%r14d, EVC_MICRO_STATE(%rdi)
 	add	$EVC_MICRO_REQUEST_SIZE, %rdi
 	dec	%rsi
-	jmp	evc_micro_ask
+	jmp	micro_ask
 
 end:
 	mov	$EVC_MICRO_END_PORT, %dx
 	out	%al, %dx
 	jmp	end
 
-evc_micro_loop:
+micro_loop:
 	xor	%eax, %eax
 	xor	%ecx, %ecx
 	cpuid
 	dec	%rsi
-	jnz	evc_micro_loop
+	jnz	micro_loop
 	jmp	end
 
-evc_micro_time:
+micro_time:
 	rdtsc
 	mov	%eax, %r8d
 	xor	%eax, %eax
@@ -102,10 +106,10 @@ evc_micro_time:
 	mov	%eax, (%rdi)
 	add	$4, %rdi
 	dec	%rsi
-	jnz	evc_micro_time
+	jnz	micro_time
 	jmp	end
 
-evc_micro_clock:
+micro_clock:
 	rdtsc
 	mov	%eax, %r8d
 	rdtsc
@@ -113,7 +117,7 @@ evc_micro_clock:
 	mov	%eax, (%rdi)
 	add	$4, %rdi
 	dec	%rsi
-	jnz	evc_micro_clock
+	jnz	micro_clock
 	jmp	end
 
 /* The CPU pushes an error code for some exceptions; the frame that IRETQ wants lies above it. */
@@ -128,7 +132,7 @@ evc_micro_clock:
 	.endm
 
 	.balign 16
-evc_micro_faults:
+micro_faults:
 	.set	vector, 0
 	.rept	32
 	handler	%vector
@@ -138,6 +142,6 @@ evc_micro_faults:
 fault:
 	mov	%r15, (%rsp)
 	iretq
-evc_micro_code_end:
+micro_end:
 
 	.section .note.GNU-stack, "", @progbits

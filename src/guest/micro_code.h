@@ -6,6 +6,14 @@
 
 #define EVC_MICRO_END_PORT 0xe5c0 /* an OUT to it is the guest's end */
 
+/* Places in the code, as numbers of evc_micro_places */
+#define EVC_MICRO_ASK 0    /* answer a list of requests */
+#define EVC_MICRO_LOOP 1   /* CPUID and nothing else */
+#define EVC_MICRO_TIME 2   /* CPUID, and the cycles of each */
+#define EVC_MICRO_CLOCK 3  /* the cycles of reading the clock */
+#define EVC_MICRO_FAULTS 4 /* handlers of exceptions */
+#define EVC_MICRO_SIZE 5   /* its end */
+
 /* struct request of guest/micro.c */
 #define EVC_MICRO_REQUEST_SIZE 32
 #define EVC_MICRO_STATE 12
