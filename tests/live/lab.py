@@ -156,21 +156,32 @@ def check_level(tap):
 # --- guests ----------------------------------------------------------------------------------------
 
 QMP_PORT = 4440
-# start NAME INITRD QEMU-ARGUMENT...
-START = f"""set -e
-name=$1 initrd=$2
+# start NAME INITRD BEFORE...: a guest, its command line from BEFORE on; waits until it is there.
+START = f"""name=$1 initrd=$2
 shift 2
 rm -f /tmp/$name.*
-exec qemu-system-x86_64 -accel kvm -m 128 -nodefaults -no-user-config -no-reboot -display none -serial file:/tmp/$name.log \\
-	-qmp unix:/tmp/$name.qmp,server=on,wait=off -qmp tcp:0.0.0.0:{QMP_PORT},server=on,wait=off -kernel /boot/vmlinuz \\
-	-initrd /boot/$initrd.initrd -append "console=ttyS0 quiet panic=-1" -daemonize -pidfile /tmp/$name.pid "$@"
+setsid "$@" -m 128 -nodefaults -no-user-config -no-reboot -display none -serial file:/tmp/$name.log -kernel /boot/vmlinuz \\
+	-initrd /boot/$initrd.initrd -append "console=ttyS0 quiet panic=-1" -qmp tcp:0.0.0.0:{QMP_PORT},server=on,wait=off \\
+	-pidfile /tmp/$name.pid </dev/null >/tmp/$name.said 2>&1 &
+while kill -0 $! && ! [ -s /tmp/$name.pid -a -e /tmp/$name.log -a -S /tmp/$name.qmp ]; do sleep 0.2; done
+kill -0 $! || {{ cat /tmp/$name.said >&2; exit 1; }}
 """
-AT_MODE = f"$(evc export --to qemu --mode {MODE} --host /tmp/{OLD}.json 2>/dev/null)"  # what the older host can keep
-UNLEVELLED = "-cpu host"
 
 
-def start(host, name, initrd, cpu, *more):
-    inside(host, "sh", "-c", f'eval "set -- {name} {initrd} {cpu} {" ".join(more)}"; sh /tmp/start "$@"')
+def at_mode(name, *incoming):
+    """At what the older host can keep."""
+    more = ("--incoming", *incoming) if incoming else ()
+    return ("evc", "run", "--mode", MODE, "--host", f"/tmp/{OLD}.json", "--accel", "kvm", "--name", name,
+            "--qmp", f"/tmp/{name}.qmp", *more, "--")
+
+
+def unlevelled(name, *incoming):
+    more = ("-incoming", *incoming) if incoming else ()
+    return ("qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-qmp", f"unix:/tmp/{name}.qmp,server=on,wait=off", *more)
+
+
+def start(host, name, initrd, words):
+    inside(host, "sh", "/tmp/start", name, initrd, *words)
 
 
 def end(host, name):
@@ -189,7 +200,7 @@ def printed(host, name, wanted, seconds):
 
 def check_promise(tap):
     promised = leaves(inside(OLD, "sh", "-c", f"evc apply --mode {MODE} /tmp/{OLD}.json 2>/dev/null"))
-    start(OLD, "probe", "probe", AT_MODE)
+    start(OLD, "probe", "probe", at_mode("probe"))
     text = printed(OLD, "probe", lambda text: "--- end" in text, 120)
     seen = leaves(text.split("--- cpuinfo")[0])
     wrong, allowed = differences(promised, seen, BY_QEMU)
@@ -200,24 +211,24 @@ def ticks(host):
     return [(int(number), int(at), cpuid, uses) for number, at, cpuid, uses in TICK.findall(inside(host, "cat", "/tmp/g.log").replace("\r", ""))]
 
 
-def move(source, target, cpu):
+def move(source, target, words):
     """evc migrate's result: (status, all it said)."""
-    start(target, "g", "ticker", cpu, "-incoming", "defer")
+    start(target, "g", "ticker", words("g", "defer"))
     address = next(one["address"] for one in json.loads(lab("list", "--json").stdout)["hosts"] if one["name"] == target)
     done = lab("exec", "--timeout", "180", source, "evc", "migrate", "--guest", "/tmp/g.qmp", "--to", f"tcp:{address}:{QMP_PORT}", timeout=210)
     return done.returncode, done.stdout.decode() + done.stderr.decode()
 
 
-def start_ticking(host, cpu):
-    start(host, "g", "ticker", cpu)
+def start_ticking(host, words):
+    start(host, "g", "ticker", words("g"))
     printed(host, "g", lambda text: len(TICK.findall(text)) > 5, 90)
 
 
 def check_moves(tap):
-    start_ticking(NEW, AT_MODE)
+    start_ticking(NEW, at_mode)
     seen = []
     for source, target in ((NEW, OLD), (OLD, NEW)):
-        status, said = move(source, target, AT_MODE)
+        status, said = move(source, target, at_mode)
         before = ticks(source)
         end(source, "g")
         time.sleep(3)
@@ -236,8 +247,8 @@ def check_moves(tap):
 
 
 def check_refusal(tap):
-    start_ticking(NEW, UNLEVELLED)
-    status, said = move(NEW, OLD, UNLEVELLED)
+    start_ticking(NEW, unlevelled)
+    status, said = move(NEW, OLD, unlevelled)
     tap.result(status == 1 and all(word in said for word in ("ssse3", "sse4.2", "bmi2")),
                "a guest with all that its host has may not move, and what the other lacks is named", said.splitlines())
     before = len(ticks(NEW))
