@@ -26,6 +26,7 @@
 #include "core/qemu.h"
 #include "core/set.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { TSC_TOLERANCE_PPM = 250 }; /* linux:arch/x86/kvm/x86.c, tsc_tolerance_ppm */
@@ -178,28 +179,34 @@ static void register_differs(struct comparison *c, const struct evc_leaf *at, en
 }
 
 /* A word that one QEMU does not know is zero there. */
-static void compare_leaf(struct comparison *c, const struct evc_leaf *here, const struct evc_leaf *there)
+static void compare_leaf(struct comparison *c, const struct evc_leaf *here, const struct evc_leaf *there,
+                         const struct evc_leaf *at)
 {
 	static const struct evc_leaf none;
-	const struct evc_leaf *at = here ? here : there;
 
+	here = here ? here : &none;
+	there = there ? there : &none;
 	for (int i = EVC_EAX; i <= EVC_EDX; i++) {
 		enum evc_reg reg = (enum evc_reg)i;
 
 		if (!has_property(at->leaf, reg))
-			register_differs(c, at, reg, (here ? here : &none)->value[reg],
-			                 (there ? there : &none)->value[reg]);
+			register_differs(c, at, reg, here->value[reg], there->value[reg]);
 	}
 }
 
 static void compare_words(struct comparison *c, const struct evc_dump *here, const struct evc_dump *there)
 {
-	for (size_t i = 0; i < here->n_leaves; i++)
-		compare_leaf(c, &here->leaves[i],
-		             evc_dump_find(there, here->leaves[i].leaf, here->leaves[i].subleaf));
-	for (size_t i = 0; i < there->n_leaves; i++)
-		if (!evc_dump_find(here, there->leaves[i].leaf, there->leaves[i].subleaf))
-			compare_leaf(c, NULL, &there->leaves[i]);
+	for (size_t i = 0; i < here->n_leaves; i++) {
+		const struct evc_leaf *at = &here->leaves[i];
+
+		compare_leaf(c, at, evc_dump_find(there, at->leaf, at->subleaf), at);
+	}
+	for (size_t i = 0; i < there->n_leaves; i++) {
+		const struct evc_leaf *at = &there->leaves[i];
+
+		if (!evc_dump_find(here, at->leaf, at->subleaf))
+			compare_leaf(c, NULL, at, at);
+	}
 }
 
 /* --- properties ------------------------------------------------------------------------------ */
@@ -295,6 +302,7 @@ static void compare_properties(struct comparison *c, const struct evc_plan_prope
 		const struct evc_plan_property *a = order <= 0 ? &here->items[i++] : NULL;
 		const struct evc_plan_property *b = order >= 0 ? &there->items[j++] : NULL;
 
+		assert(a || b);
 		if (is_checked((a ? a : b)->name))
 			continue;
 		if (a && b && strcmp(a->value, b->value) != 0)
