@@ -32,7 +32,9 @@ static size_t read_words(uint64_t pid, struct evc_arena *arena, const char ***re
 	if (!path || !words || evc_file_text(path, arena, &text, err) < 0)
 		return 0;
 	copy = evc_arena_string(arena, text.text, text.length);
-	for (size_t at = 0; copy && at < text.length && n < MAX_WORDS; at += strlen(copy + at) + 1)
+	if (!copy)
+		return 0;
+	for (size_t at = 0; at < text.length && n < MAX_WORDS; at += strlen(copy + at) + 1)
 		words[n++] = copy + at;
 	*ret_words = words;
 	return n;

@@ -15,7 +15,7 @@ bool evc_record_name_fits(const char *name)
 	size_t length = strlen(name);
 
 	return length && length <= EVC_RECORD_MAX_NAME && strspn(name, letters) == length && name[0] != '.' &&
-	       name[0] != '-';
+	       name[0] != '-' && strspn(name, "0123456789") < length;
 }
 
 /* The folders where records may be, the user's own first; NULL: there is no such folder for this user. */

@@ -259,7 +259,7 @@ static int choose_name(struct evc_command *command, struct job *job, struct evc_
 	if (!name || !evc_record_name_fits(name))
 		return evc_fail(
 			err, EVC_ERR_USAGE,
-			"\"%s\" is no name for a guest: letters, digits, and -_.+@ after the first, at most %d",
+			"\"%s\" is no name for a guest: letters, digits, and -_.+@ after the first, at most %d, and not digits alone",
 			name ? name : "", EVC_RECORD_MAX_NAME);
 	job->name = name;
 	return EVC_OK;
