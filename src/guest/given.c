@@ -171,8 +171,8 @@ static int list_properties(struct evc_qmp *qmp, const char *path, bool kvm, json
                            json_t **ret_vmx, json_t **ret_values, struct evc_error *err)
 {
 	json_t *list = NULL,
-	       *names = json_pack("[s, s, s, s, s]", "feature-words", "unavailable-features", "lm", "la57",
-	                          "svm"),
+	       *names = json_pack("[s, s, s, s, s, s]", "feature-words", "unavailable-features", "lm", "la57",
+	                          "monitor", "svm"),
 	       *vmx = json_array(), *values = json_object();
 	int status =
 		evc_qmp_call(qmp, "qom-list", json_pack("{s:s}", "path", path), EVC_QMP_TIMEOUT, &list, err);

@@ -247,12 +247,17 @@ static void take_widths(const struct source *source)
 		put_feature(source->builder, EVC_F_GUEST_PHYS_ADDR_BITS, guest);
 }
 
-/* Is it one of the models that take what the host has? */
-static bool takes_host(const json_t *properties)
+/*
+ * May leaf 5 be the host's?  Only for a model that takes what the host has, under KVM, and with power left to
+ * the guest, which shows it MONITOR.
+ */
+static bool has_hosts_monitor(const struct source *source)
 {
-	const char *type = text_of(properties, "type");
+	const char *type = text_of(source->properties, "type");
+	bool takes_host = !type || !strncmp(type, "host-", 5) || !strncmp(type, "max-", 4);
 
-	return !type || !strncmp(type, "host-", 5) || !strncmp(type, "max-", 4);
+	return takes_host && source->machine->kvm &&
+	       !json_is_false(json_object_get(source->properties, "monitor"));
 }
 
 /*
@@ -275,10 +280,10 @@ static void take_constants(const struct source *source)
 
 	for (size_t i = 0; i < sizeof(words_or_zero) / sizeof(words_or_zero[0]); i++)
 		evc_dump_set_bits(source->builder, &words_or_zero[i]);
-	for (int reg = 0; reg < 4 && !takes_host(source->properties); reg++)
+	for (int reg = 0; reg < 4 && !has_hosts_monitor(source); reg++)
 		monitor.known[reg] = UINT32_MAX;
 	evc_dump_set_bits(source->builder, &monitor);
-	if (!takes_host(source->properties)) {
+	if (!has_hosts_monitor(source)) {
 		put_feature(source->builder, EVC_F_MWAIT_EXT, 1);
 		put_feature(source->builder, EVC_F_MWAIT_IRQ_BREAK, 1);
 	}
