@@ -213,6 +213,56 @@ void evc_cpuinfo_condition(const struct evc_linux_tree *tree, const struct evc_l
 	print_inline(tree, trace, node, EVC_LINUX_NO_REASON, sink);
 }
 
+/* --- lines ---------------------------------------------------------------------------------------- */
+
+/* Where the value of a line comes from, and by which function of the kernel. */
+static const struct {
+	const char *where, *from;
+} sources[EVC_LINUX_N_LINES] = {
+	[EVC_LINUX_PROCESSOR] = { .where = "proc.c:show_cpuinfo", .from = "the kernel's number of the CPU" },
+	[EVC_LINUX_VENDOR_ID] = { .where = "common.c:cpu_detect", .from = "0.0: ebx, edx, ecx" },
+	[EVC_LINUX_CPU_FAMILY] = { .where = "lib/cpu.c:x86_family",
+	                           .from = "1.0:eax[11:8], with eax[27:20] added where it is 15" },
+	[EVC_LINUX_MODEL] = { .where = "lib/cpu.c:x86_model",
+	                      .from = "1.0:eax[7:4], below eax[19:16] from family 6 on" },
+	[EVC_LINUX_MODEL_NAME] = { .where = "common.c:get_model_name",
+	                           .from = "80000002 to 80000004, without the blanks around it" },
+	[EVC_LINUX_STEPPING] = { .where = "lib/cpu.c:x86_stepping", .from = "1.0:eax[3:0]" },
+	[EVC_LINUX_MICROCODE] = { .where = "intel.c:early_init_intel, amd.c:early_init_amd",
+	                          .from = "msr:8b, printed if it is not zero" },
+	[EVC_LINUX_CPU_MHZ] = { .where = "proc.c:show_cpuinfo",
+	                        .from = "aperf and mperf, else cpufreq, else the TSC's frequency" },
+	[EVC_LINUX_CACHE_SIZE] = { .where = "cacheinfo.c:init_intel_cacheinfo, init_amd_cacheinfo",
+	                           .from = "the last level of 4 or 2 (Intel), the second of 80000006 (AMD)" },
+	[EVC_LINUX_PHYSICAL_ID] = { .where = "topology.c, topology_common.c",
+	                            .from = "the APIC id above a package" },
+	[EVC_LINUX_SIBLINGS] = { .where = "smpboot.c:set_cpu_sibling_map",
+	                         .from = "CPUs of the package that run" },
+	[EVC_LINUX_CORE_ID] = { .where = "topology.c, topology_common.c",
+	                        .from = "the APIC id within a package" },
+	[EVC_LINUX_CPU_CORES] = { .where = "smpboot.c:set_cpu_sibling_map",
+	                          .from = "cores of the package that run" },
+	[EVC_LINUX_APICID] = { .where = "common.c:generic_identify", .from = "the APIC's own number" },
+	[EVC_LINUX_INITIAL_APICID] = { .where = "common.c:generic_identify",
+	                               .from = "1.0:ebx[31:24], or edx of leaf 0xb or 0x1f" },
+	[EVC_LINUX_FPU] = { .where = "proc.c:show_cpuinfo_misc", .from = "always" },
+	[EVC_LINUX_FPU_EXCEPTION] = { .where = "proc.c:show_cpuinfo_misc", .from = "always" },
+	[EVC_LINUX_CPUID_LEVEL] = { .where = "common.c:cpu_detect", .from = "0.0:eax" },
+	[EVC_LINUX_WP] = { .where = "proc.c:show_cpuinfo_misc", .from = "always" },
+	[EVC_LINUX_VMX_FLAGS] = { .where = "feat_ctl.c:init_vmx_capabilities", .from = "msr:480 to msr:492" },
+	[EVC_LINUX_BOGOMIPS] = { .where = "init/calibrate.c:calibrate_delay",
+	                         .from = "twice the TSC's frequency, where that is known" },
+	[EVC_LINUX_TLB_SIZE] = { .where = "cacheinfo.c, amd.c:cpu_detect_tlb_amd",
+	                         .from = "80000006.0:ebx, printed if it is not zero" },
+	[EVC_LINUX_CLFLUSH_SIZE] = { .where = "common.c:get_cpu_address_sizes",
+	                             .from = "1.0:ebx[15:8] times 8" },
+	[EVC_LINUX_CACHE_ALIGNMENT] = { .where = "common.c:early_identify_cpu",
+	                                .from = "the clflush size, twice that of Intel's family 15" },
+	[EVC_LINUX_ADDRESS_SIZES] = { .where = "common.c:get_cpu_address_sizes",
+	                              .from = "80000008.0:eax[7:0] and eax[15:8], less what encryption takes" },
+	[EVC_LINUX_POWER_MANAGEMENT] = { .where = "common.c:get_cpu_cap", .from = "80000007.0:edx" },
+};
+
 /* --- the chain ------------------------------------------------------------------------------------ */
 
 enum { MAX_FURTHER = 48, STEP_INDENT = 2 };
@@ -358,6 +408,11 @@ static void print_steps(const struct evc_linux_tree *tree, const struct evc_linu
 	}
 	if (last > start)
 		return;
+	if (target == EVC_LINUX_TARGET_LINE && sources[id].where) {
+		evc_sink_pad(sink, indent);
+		evc_sink_printf(sink, "%s: %s\n", sources[id].where, sources[id].from);
+		return;
+	}
 	evc_sink_pad(sink, indent);
 	evc_sink_puts(sink, "nothing in this kernel sets it for this CPU\n");
 }
@@ -463,6 +518,10 @@ bool evc_cpuinfo_cause(const struct evc_linux_tree *tree, const struct evc_linux
 		if (!decides || step->effect == EVC_LINUX_BECOMES ||
 		    trace->nodes[step->node].truth != EVC_ABSENT)
 			decides = step;
+	}
+	if (!decides && target == EVC_LINUX_TARGET_LINE && sources[id].where) {
+		evc_sink_printf(sink, "%s: %s", sources[id].where, sources[id].from);
+		return true;
 	}
 	if (!decides)
 		return false;

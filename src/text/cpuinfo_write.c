@@ -132,8 +132,10 @@ static void print_words(const struct evc_linux_view *view, enum evc_linux_line l
 	struct words words = words_of(view, line);
 
 	for (size_t i = 0; i < words.n; i++)
-		if (word_truth(view, &words, i).truth == EVC_PRESENT)
-			evc_sink_printf(sink, " %s", words.names[i].name);
+		if (word_truth(view, &words, i).truth == EVC_PRESENT) {
+			evc_sink_puts(sink, " ");
+			evc_sink_puts(sink, words.names[i].name);
+		}
 }
 
 static bool is_words(enum evc_linux_line line)
