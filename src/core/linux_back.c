@@ -216,11 +216,11 @@ static void try_node(struct look *look, uint16_t word, uint16_t number, bool opt
 
 static void try_words(struct look *look, bool options, struct claims *claims)
 {
-	for (uint16_t word = 0; word < N_WORDS; word++) {
+	for (unsigned word = 0; word < N_WORDS; word++) {
 		if (!look->shows[word])
 			continue;
 		for (uint16_t i = look->first[word]; i != NO_STEP; i = look->next[i])
-			try_node(look, word, look->trace->steps[i].node, options, claims);
+			try_node(look, (uint16_t)word, look->trace->steps[i].node, options, claims);
 	}
 }
 

@@ -312,9 +312,9 @@ static bool same_value(const struct evc_linux_view *before, const struct evc_lin
 static void compare_lines(const struct evc_linux_told *before, const struct evc_linux_told *after,
                           struct evc_linux_changes *changes)
 {
-	for (uint16_t i = 0; i < EVC_LINUX_N_LINES; i++) {
+	for (unsigned i = 0; i < EVC_LINUX_N_LINES; i++) {
 		struct evc_linux_change change = { .target = EVC_LINUX_TARGET_LINE,
-			                           .id = i,
+			                           .id = (uint16_t)i,
 			                           .before = before->view->lines[i].shown,
 			                           .after = after->view->lines[i].shown };
 

@@ -3,6 +3,7 @@
 
 #include "text/cpuinfo_write.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { MAX_DIFFERENCES = 512 };
@@ -285,8 +286,7 @@ static void try_text(struct laboratory *laboratory, const struct evc_cpuinfo *re
 	if (evc_span_decimal(&rest, &whole) && evc_span_skip(&rest, ".") && evc_span_decimal(&rest, &part) &&
 	    whole < 1000000 && part < 1000)
 		try_setting(laboratory,
-		            evc_arena_printf(laboratory->arena, "tsc-khz=%llu",
-		                             (unsigned long long)(whole * 1000 + part)),
+		            evc_arena_printf(laboratory->arena, "tsc-khz=%" PRIu64, whole * 1000 + part),
 		            "this clock");
 	for (size_t i = 0; i < real->n_cpus; i++)
 		if (evc_cpuinfo_number(&real->cpus[i], "physical id", UINT32_MAX, &package) &&
@@ -296,9 +296,9 @@ static void try_text(struct laboratory *laboratory, const struct evc_cpuinfo *re
 	    evc_cpuinfo_number(cpu, "cpu cores", EVC_MAX_CPUS, &cores) && cores)
 		try_setting(laboratory,
 		            evc_arena_printf(laboratory->arena,
-		                             "smp=%zu,sockets=%llu,cores=%llu,threads=%llu", real->n_cpus,
-		                             (unsigned long long)(highest + 1), (unsigned long long)cores,
-		                             (unsigned long long)(siblings / cores ? siblings / cores : 1)),
+		                             "smp=%zu,sockets=%" PRIu64 ",cores=%" PRIu64 ",threads=%" PRIu64,
+		                             real->n_cpus, highest + 1, cores,
+		                             siblings / cores ? siblings / cores : 1),
 		            "this shape");
 	try_setting(laboratory, evc_arena_printf(laboratory->arena, "smp=%zu", real->n_cpus),
 	            "this number of CPUs");
@@ -351,8 +351,7 @@ static void try_msr_bit(struct laboratory *laboratory, const struct evc_linux_tr
 		return;
 	evc_bit_format(node->bit, bit);
 	try_setting(laboratory,
-	            evc_arena_printf(laboratory->arena, "msr.0x%x=0x%llx", node->bit.leaf,
-	                             (unsigned long long)(base ^ mask)),
+	            evc_arena_printf(laboratory->arena, "msr.0x%x=0x%" PRIx64, node->bit.leaf, base ^ mask),
 	            evc_arena_printf(laboratory->arena, "%s %s", bit, set ? "set" : "clear"));
 }
 
@@ -373,8 +372,7 @@ static void try_asked(struct laboratory *laboratory, const struct evc_linux_trac
 			try_msr_bit(laboratory, trace, node);
 		else if (node->reason == EVC_LINUX_REASON_READABLE)
 			try_setting(laboratory,
-			            evc_arena_printf(laboratory->arena, "msr.0x%llx=%s",
-			                             (unsigned long long)node->number,
+			            evc_arena_printf(laboratory->arena, "msr.0x%" PRIx64 "=%s", node->number,
 			                             node->truth == EVC_PRESENT ? "fault" : "0x0"),
 			            node->truth == EVC_PRESENT ? "this MSR not readable"
 			                                       : "this MSR readable");

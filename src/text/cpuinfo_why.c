@@ -60,9 +60,9 @@ static bool find_symbol(const char *const *symbols, size_t n, struct evc_span te
 
 static bool find_line(struct evc_span text, uint16_t *ret_id)
 {
-	for (uint16_t i = 0; i < EVC_LINUX_N_LINES; i++)
+	for (unsigned i = 0; i < EVC_LINUX_N_LINES; i++)
 		if (evc_span_equals_nocase(text, evc_linux_line_name((enum evc_linux_line)i))) {
-			*ret_id = i;
+			*ret_id = (uint16_t)i;
 			return true;
 		}
 	return false;
