@@ -133,6 +133,11 @@ static int make_guest(struct evc_command *command, const char *name, struct subj
 	subject->name = evc_arena_printf(command->arena, "%s at %s", host->name, name);
 	subject->guest = true;
 	subject->host_before = subject->host;
+	/* One vCPU, unless --env smp= says more; QEMU has a microcode of its own for a host's guests. */
+	dump->cpu = 0;
+	dump->n_alike = 1;
+	if (offer.basis != EVC_OFFER_GIVEN)
+		subject->host.facts.microcode = 0;
 	subject->host.cpus = dump;
 	subject->host.n_cpus = 1;
 	return evc_arena_failed(command->arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
