@@ -577,6 +577,9 @@ static int run(struct evc_command *command, struct evc_error *err)
 	if ((real || why) && request.n_subjects > 1)
 		return evc_fail(err, EVC_ERR_USAGE, "%s is for one dump at one mode",
 		                real ? "--against" : "--why");
+	if (evc_cpuinfo_more_wanted(&command->args) && request.n_subjects > 1)
+		return evc_fail(err, EVC_ERR_USAGE,
+		                "--vulnerabilities and --views are for one dump at one mode");
 	if (evc_cpuinfo_more_wanted(&command->args)) {
 		struct evc_linux_question question = question_of(&request, &request.subjects[0], request.cpu);
 

@@ -11,6 +11,7 @@ Environment: EVC (the program), EVC_SOURCE (the tree), EVC_GUEST (where kernel a
 """
 
 import concurrent.futures
+import json
 import os
 import re
 import shutil
@@ -26,7 +27,7 @@ AT_ONCE = 2
 
 for folder in ("tests/live", "tests/text", "demo"):
     sys.path.insert(0, os.path.join(SOURCE, folder))
-from guests import compare, sections  # noqa: E402 pylint: disable=wrong-import-position
+from guests import compare, evc, sections  # noqa: E402 pylint: disable=wrong-import-position
 from tap import Tap  # noqa: E402 pylint: disable=wrong-import-position
 
 # What the guest is, QEMU's arguments, and what evc is told of the environment that CPUID does not say.
@@ -93,6 +94,57 @@ def judge(tap, directory, guest, text, why):
     tap.result(not cpuinfo, f"{name}: /proc/cpuinfo, {unknown} not known", cpuinfo)
 
 
+def output(*argv):
+    """What a tool of this machine says; nothing when it is not there."""
+    if not shutil.which(argv[0]):
+        return ""
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL).stdout
+
+
+def builtin_supports(directory, names):
+    """Those that this machine's compiler knows, and those of them that it finds on this CPU."""
+    source, program = os.path.join(directory, "supports.c"), os.path.join(directory, "supports")
+    known = []
+    for name in names:
+        with open(source, "w", encoding="utf-8") as out:
+            out.write(f'int main(void) {{ return __builtin_cpu_supports("{name}") != 0; }}\n')
+        if not subprocess.run(["gcc", "-fsyntax-only", source], capture_output=True, check=False, timeout=60).returncode:
+            known.append(name)
+    with open(source, "w", encoding="utf-8") as out:
+        out.write("#include <stdio.h>\nint main(void) {\n" + "".join(
+            f'if (__builtin_cpu_supports("{name}")) puts("{name}");\n' for name in known) + "return 0; }\n")
+    subprocess.run(["gcc", "-o", program, source], check=True, timeout=60, capture_output=True)
+    return known, output(program).split()
+
+
+def check_views(tap, directory):
+    """How this machine's own tools name its CPU and hypervisor."""
+    done = evc("--views", "--json")
+    if done.returncode:
+        tap.result(False, "evc cpuinfo --views of this machine", [done.stderr.strip()])
+        return
+    views = json.loads(done.stdout)["views"]
+    real = re.findall(r"^\s+(x86-64-v\d) \(supported", output("ld.so", "--help"), re.M)
+    if real:
+        tap.result(real == views["hwcaps"]["present"], "ld.so searches the directories that evc names", real)
+    else:
+        tap.skip("ld.so searches the directories that evc names", "ld.so does not say")
+    march = re.search(r"-march=\s+(\S+)", output("gcc", "-march=native", "-Q", "--help=target"))
+    version = output("gcc", "-dumpversion").split(".")[0].strip()
+    if march and version in views["march"]:
+        tap.result(march[1] == views["march"][version], "GCC's -march=native is what evc names", [march[1]])
+        known, real = builtin_supports(directory, views["supports"]["present"] + ["cldemote", "amx-tile", "fma4", "3dnow"])
+        want = [name for name in views["supports"]["present"] if name in known]
+        tap.result(sorted(real) == sorted(want), "__builtin_cpu_supports says what evc says",
+                   sorted(set(real) ^ set(want)))
+    else:
+        tap.skip("GCC's -march=native is what evc names", "no GCC of a version that evc knows")
+    hypervisor = views["hypervisor"]
+    if hypervisor["signature"] and shutil.which("systemd-detect-virt"):
+        real = output("systemd-detect-virt", "--vm").strip()
+        tap.result(real == hypervisor["systemd"], "systemd-detect-virt names the hypervisor as evc does", [real])
+
+
 def why_no_guest():
     if not shutil.which("qemu-system-x86_64"):
         return "qemu-system-x86_64 is not installed"
@@ -103,6 +155,8 @@ def why_no_guest():
 
 def main():
     tap = Tap()
+    with tempfile.TemporaryDirectory() as directory:
+        check_views(tap, directory)
     why = why_no_guest()
     if why:
         tap.skip("guests print what was predicted", why)
