@@ -62,6 +62,7 @@ struct subject {
 	const char *name;
 	struct evc_host host;        /* of a guest at a mode: with its one CPU */
 	bool guest;                  /* at a mode */
+	bool placed;                 /* by KVM on a host: its shape is not the host's */
 	struct evc_host host_before; /* of a guest: the host as it is */
 };
 
@@ -136,7 +137,8 @@ static int make_guest(struct evc_command *command, const char *name, struct subj
 	/* One vCPU, unless --env smp= says more; QEMU has a microcode of its own for a host's guests. */
 	dump->cpu = 0;
 	dump->n_alike = 1;
-	if (offer.basis != EVC_OFFER_GIVEN)
+	subject->placed = offer.basis != EVC_OFFER_GIVEN;
+	if (subject->placed)
 		subject->host.facts.microcode = 0;
 	subject->host.cpus = dump;
 	subject->host.n_cpus = 1;
@@ -186,6 +188,8 @@ static int read_subjects(struct request *request, struct evc_error *err)
 
 		if (status < 0)
 			return status;
+		if (request->subjects[i].placed && !request->env.cpus)
+			request->env.cpus = 1;
 	}
 	return EVC_OK;
 }
