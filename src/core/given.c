@@ -156,33 +156,33 @@ static void find_identity(struct work *work)
 		find_number(work, "the highest extended leaf", cpu->max_extended, mode->max_extended.value);
 }
 
-static bool is_identity(const struct work *work, struct evc_bit place)
+static bool is_identity(struct evc_bit place)
 {
-	if (place.reg != EVC_EAX)
-		return false;
-	return place.leaf == 0 || place.leaf == 0x80000000 || place.leaf == 1 || place.leaf == 0x80000001 ||
-	       (place.leaf < 0x40000000 && place.leaf > work->mode->max_basic.value);
+	return place.reg == EVC_EAX &&
+	       (place.leaf == 0 || place.leaf == 0x80000000 || place.leaf == 1 || place.leaf == 0x80000001);
 }
 
 static void find_difference(struct work *work, const struct evc_difference *difference)
 {
 	bool bit = difference->feature < EVC_N_FEATURES &&
 	           evc_feature_is_bit(&evc_features[difference->feature]);
-	char text[EVC_BIT_TEXT];
 	struct evc_finding finding = { .kind = EVC_FINDING_VALUE,
 		                       .severity = EVC_BLOCKS,
 		                       .feature = difference->feature,
 		                       .have = difference->seen >> difference->place.lo,
 		                       .want = difference->predicted >> difference->place.lo };
 
-	if (difference->may_be || is_identity(work, difference->place))
+	if (difference->may_be || is_identity(difference->place))
 		return;
-	if (bit && difference->seen)
+	if (bit && difference->seen) {
 		finding = (struct evc_finding){ .kind = EVC_FINDING_LEAKED,
 			                        .severity = EVC_BLOCKS,
 			                        .feature = difference->feature };
-	else
+	} else {
+		char text[EVC_BIT_TEXT];
+
 		finding.detail = evc_arena_printf(work->arena, "%s", evc_bit_format(difference->place, text));
+	}
 	find(work, finding);
 }
 
