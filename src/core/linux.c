@@ -40,7 +40,8 @@ static enum evc_linux_vendor vendor_of(const char id[static 13])
 static void detect(struct evc_linux_work *work)
 {
 	static const enum evc_reg order[] = { EVC_EBX, EVC_EDX, EVC_ECX };
-	uint32_t known[4] = { 0 }, value;
+	const uint32_t short_parts = 0xf0fff, extended_family = 0xff00000;
+	uint32_t known[4] = { 0 }, value, parts;
 
 	work->level = evc_linux_register(work, 0, 0, EVC_EAX, &known[0]);
 	work->level_known = known[0] == UINT32_MAX;
@@ -51,7 +52,9 @@ static void detect(struct evc_linux_work *work)
 	work->vendor_known = (known[1] & known[2] & known[3]) == UINT32_MAX;
 	work->vendor = vendor_of(work->view->vendor_id);
 	value = evc_linux_register(work, 1, 0, EVC_EAX, &known[0]);
-	work->signature_known = known[0] == UINT32_MAX;
+	parts = short_parts | ((value >> 8 & 0xf) == 0xf ? extended_family : 0);
+	/* Family, model and stepping: a /proc/cpuinfo read back does not know the type. */
+	work->signature_known = (known[0] & parts) == parts;
 	work->signature = value;
 	evc_signature_unpack(value, &work->family, &work->model, &work->stepping);
 	value = evc_linux_register(work, 0x80000000, 0, EVC_EAX, &known[0]);

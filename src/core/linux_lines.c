@@ -64,9 +64,9 @@ static bool brand(struct evc_linux_work *work)
 	char *to = work->view->model_name, *end = to;
 	char text[49] = { 0 };
 	const char *from = text;
-	bool known = work->xlevel_known;
+	bool known = work->xlevel_known, whole = true, ended = false;
 
-	if (work->xlevel < 0x80000004)
+	if (known && work->xlevel < 0x80000004)
 		return known;
 	for (unsigned leaf = 0; leaf < 3; leaf++)
 		for (unsigned reg = 0; reg < 4; reg++) {
@@ -74,8 +74,13 @@ static bool brand(struct evc_linux_work *work)
 
 			value = evc_linux_register(work, 0x80000002 + leaf, 0, (enum evc_reg)reg, &bits);
 			memcpy(text + leaf * 16 + reg * 4, &value, sizeof(value));
-			known = known && bits == UINT32_MAX;
+			for (unsigned byte = 0; byte < 4 && !ended; byte++) {
+				whole = whole && (bits >> (8 * byte) & 0xff) == 0xff;
+				ended = whole && !(value >> (8 * byte) & 0xff);
+			}
 		}
+	/* A name that is known to its end has its leaves, even if nobody knows how many there are. */
+	known = whole && (known || *from);
 	while (*from == ' ')
 		from++;
 	for (; *from; from++) {

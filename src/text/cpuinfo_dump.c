@@ -221,6 +221,21 @@ static int put_clflush(const struct evc_cpuinfo_cpu *cpu, struct evc_dump_builde
 	return EVC_OK;
 }
 
+/* A kernel keeps XSAVE only where leaf 0xd has the x87 and SSE components. */
+static void put_state(const struct evc_cpuinfo_cpu *cpu, struct evc_dump_builder *builder)
+{
+	const struct evc_bit bits[] = { evc_features[EVC_F_XCR0_X87].bit, evc_features[EVC_F_XCR0_SSE].bit };
+
+	if (!evc_cpuinfo_has(evc_cpuinfo_find(cpu, "flags"), evc_span_from("xsave")))
+		return;
+	for (int i = 0; i < 2; i++) {
+		struct evc_leaf leaf = { .leaf = bits[i].leaf, .subleaf = bits[i].subleaf };
+
+		leaf.value[bits[i].reg] = leaf.known[bits[i].reg] = (uint32_t)evc_bit_mask(bits[i]);
+		evc_dump_set_bits(builder, &leaf);
+	}
+}
+
 /* What the lines say without the words of flags and bugs. */
 static int read_lines(const struct evc_cpuinfo_cpu *cpu, struct evc_arena *arena, struct evc_dump *ret_dump,
                       struct evc_error *err)
@@ -237,6 +252,7 @@ static int read_lines(const struct evc_cpuinfo_cpu *cpu, struct evc_arena *arena
 	    (status = put_clflush(cpu, &builder, err)) < 0)
 		return status;
 	put_brand(cpu, &builder);
+	put_state(cpu, &builder);
 	if (evc_cpuinfo_has(evc_cpuinfo_find(cpu, "flags"), evc_span_from("lm")))
 		evc_dump_set_bits(&builder, &extended);
 	status = evc_dump_finish(&builder, ret_dump, err);
