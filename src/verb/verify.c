@@ -117,9 +117,36 @@ static int status_of(const struct evc_verify *verify, const struct evc_verify_pr
 		held |= proofs[i].state == EVC_VERIFY_HELD;
 		untested |= proofs[i].state == EVC_VERIFY_UNTESTED;
 	}
-	if (!*verify->no_kvm && verify->micro && verify->trusted == EVC_NO)
+	if (!*verify->no_kvm && verify->trusted == EVC_NO &&
+	    (verify->micro || verify->accel == EVC_ACCEL_KVM))
 		return evc_verdict_exit(EVC_NO);
 	return held && !untested ? evc_verdict_exit(EVC_YES) : STATUS_UNTESTED;
+}
+
+static bool same(const struct evc_finding *a, const struct evc_finding *b)
+{
+	return a->kind == b->kind && a->severity == b->severity && a->cause == b->cause &&
+	       a->feature == b->feature && a->have == b->have && a->want == b->want &&
+	       !strcmp(a->subject, b->subject) && !strcmp(a->other, b->other) &&
+	       !strcmp(a->detail, b->detail);
+}
+
+/* What was found of all modes, each once: that a KVM overrides a leaf is found at every mode. */
+static void say_findings(struct evc_command *command, const struct evc_verify_proof *proofs, size_t n)
+{
+	struct evc_findings all = { .arena = command->arena };
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < proofs[i].findings.n; j++) {
+			const struct evc_finding *finding = &proofs[i].findings.items[j];
+			bool said = false;
+
+			for (size_t k = 0; k < all.n && !said; k++)
+				said = same(&all.items[k], finding);
+			if (!said)
+				evc_findings_add(&all, *finding);
+		}
+	evc_report_findings(&all, command->messages);
 }
 
 static void report(struct evc_command *command, const struct evc_verify *verify,
@@ -131,11 +158,9 @@ static void report(struct evc_command *command, const struct evc_verify *verify,
 	}
 	if (table)
 		evc_verify_table(verify, proofs, n, command->out);
-	for (size_t i = 0; i < n; i++) {
-		if (!table)
-			evc_verify_report(verify, &proofs[i], command->out);
-		evc_report_findings(&proofs[i].findings, command->messages);
-	}
+	for (size_t i = 0; i < n && !table; i++)
+		evc_verify_report(verify, &proofs[i], command->out);
+	say_findings(command, proofs, n);
 	evc_verify_summary(verify, proofs, n, command->out);
 }
 

@@ -136,6 +136,22 @@ void evc_verify_table(const struct evc_verify *verify, const struct evc_verify_p
 	}
 }
 
+/* Whose word the verdict is, when one of the two could not be asked. */
+static void put_who(const struct evc_verify_proof *proof, struct evc_sink *out)
+{
+	const struct evc_verify_part *tried = NULL;
+
+	for (int i = 0; i < EVC_N_VERIFY_PARTS; i++)
+		if (!proof->parts[i].asked || proof->parts[i].state == EVC_VERIFY_UNTESTED)
+			continue;
+		else if (tried)
+			return;
+		else
+			tried = &proof->parts[i];
+	if (tried)
+		evc_sink_printf(out, " by the %s alone", tried->name);
+}
+
 void evc_verify_summary(const struct evc_verify *verify, const struct evc_verify_proof *proofs, size_t n,
                         struct evc_sink *out)
 {
@@ -154,6 +170,7 @@ void evc_verify_summary(const struct evc_verify *verify, const struct evc_verify
 	if (n == 1) {
 		put_mode(proofs, out);
 		evc_sink_printf(out, ": %s", state_words(proofs->state));
+		put_who(proofs, out);
 		if (proofs->state != EVC_VERIFY_UNTESTED)
 			evc_sink_printf(out, ", %d of %d features proved, %d reduced",
 			                evc_set_count(&proofs->proved), evc_set_count(&proofs->wanted),
