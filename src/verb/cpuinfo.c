@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* evc cpuinfo: what Linux will print of a CPU, why, and what a mode changes of it. */
+#include "verb/cpuinfo.h"
+
 #include "verb/verbs.h"
 
 #include "core/vcpu.h"
 #include "host/capture.h"
 #include "host/facts.h"
-#include "host/files.h"
-#include "text/cpuinfo_against.h"
 #include "text/cpuinfo_change.h"
 #include "text/cpuinfo_kernels.h"
 #include "text/cpuinfo_why.h"
@@ -55,28 +55,6 @@ static const struct evc_param params[] = {
 	{ 0 },
 };
 
-enum { MAX_SUBJECTS = 2, MAX_SHOWN_CPUS = 8192 };
-
-/* Whose /proc/cpuinfo it is: a machine, or a guest on it at a mode. */
-struct subject {
-	const char *name;
-	struct evc_host host;        /* of a guest at a mode: with its one CPU */
-	bool guest;                  /* at a mode */
-	bool placed;                 /* by KVM on a host: its shape is not the host's */
-	struct evc_host host_before; /* of a guest: the host as it is */
-};
-
-struct request {
-	struct evc_command *command;
-	struct evc_linux_env env;
-	struct evc_linux_kernel kernel;
-	const char *kernel_name; /* as asked for, or as the dump or this machine says */
-	struct subject subjects[MAX_SUBJECTS];
-	size_t n_subjects;
-	bool one_cpu;
-	uint32_t cpu;
-};
-
 /* --- subjects ------------------------------------------------------------------------------------- */
 
 /* As the kernel reads CPUID; as programs do where their view is asked for.  Some hypervisors tell them apart.
@@ -106,7 +84,7 @@ static int offer_options(const struct evc_command *command, struct evc_offer_opt
 }
 
 /* A hypervisor that its CPUID does not name is KVM: a guest at a mode runs there. */
-static int make_guest(struct evc_command *command, const char *name, struct subject *subject,
+static int make_guest(struct evc_command *command, const char *name, struct evc_cpuinfo_subject *subject,
                       struct evc_error *err)
 {
 	struct evc_findings findings = { .arena = command->arena };
@@ -148,7 +126,7 @@ static int make_guest(struct evc_command *command, const char *name, struct subj
 	return evc_arena_failed(command->arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
 }
 
-static int read_host(struct evc_command *command, const char *path, struct subject *subject,
+static int read_host(struct evc_command *command, const char *path, struct evc_cpuinfo_subject *subject,
                      struct evc_error *err)
 {
 	int status = path ? evc_input_host(command, path, &subject->host, err)
@@ -163,17 +141,18 @@ static int read_host(struct evc_command *command, const char *path, struct subje
 }
 
 /* One subject, or two: two dumps, or one dump at two modes. */
-static int read_subjects(struct request *request, struct evc_error *err)
+static int read_subjects(struct evc_cpuinfo_request *request, struct evc_error *err)
 {
 	const struct evc_args *args = &request->command->args;
 	size_t n_modes, n = args->n_operands ? args->n_operands : 1;
 	const char *const *modes = evc_args_values(args, "mode", &n_modes);
 
-	if (n > MAX_SUBJECTS || n_modes > MAX_SUBJECTS || (n == MAX_SUBJECTS && n_modes == MAX_SUBJECTS))
+	if (n > EVC_CPUINFO_MAX_SUBJECTS || n_modes > EVC_CPUINFO_MAX_SUBJECTS ||
+	    (n == EVC_CPUINFO_MAX_SUBJECTS && n_modes == EVC_CPUINFO_MAX_SUBJECTS))
 		return evc_fail(err, EVC_ERR_USAGE, "two at most: two dumps, or two modes of one");
 	request->n_subjects = n_modes > n ? n_modes : n;
 	for (size_t i = 0; i < request->n_subjects; i++) {
-		struct subject *subject = &request->subjects[i];
+		struct evc_cpuinfo_subject *subject = &request->subjects[i];
 		const char *path = args->n_operands ? args->operands[i < n ? i : 0] : NULL;
 		int status = EVC_OK;
 
@@ -200,11 +179,11 @@ static int read_subjects(struct request *request, struct evc_error *err)
 /* --- kernel and env ------------------------------------------------------------------------------- */
 
 /* The kernel that was asked for, else the dump's own, else this machine's. */
-static int read_kernel(struct request *request, struct evc_error *err)
+static int read_kernel(struct evc_cpuinfo_request *request, struct evc_error *err)
 {
 	struct evc_command *command = request->command;
 	const char *name = evc_args_value(&command->args, "kernel");
-	const struct subject *subject = &request->subjects[0];
+	const struct evc_cpuinfo_subject *subject = &request->subjects[0];
 	int status;
 
 	if (!name && !subject->guest && subject->host.facts.kernel && subject->host.facts.kernel[0])
@@ -224,7 +203,7 @@ static int read_kernel(struct request *request, struct evc_error *err)
 }
 
 /* This machine was booted with options that can be read. */
-static void read_cmdline(struct request *request)
+static void read_cmdline(struct evc_cpuinfo_request *request)
 {
 	const char *line = evc_facts_line(request->command->arena, "/proc/cmdline");
 	const char *setting = line ? evc_arena_printf(request->command->arena, "cmdline=%s", line) : NULL;
@@ -234,7 +213,7 @@ static void read_cmdline(struct request *request)
 		(void)evc_linux_env_set(&request->env, evc_span_from(setting), NULL);
 }
 
-static int read_env(struct request *request, struct evc_error *err)
+static int read_env(struct evc_cpuinfo_request *request, struct evc_error *err)
 {
 	size_t n;
 	const char *const *settings = evc_args_values(&request->command->args, "env", &n);
@@ -250,7 +229,7 @@ static int read_env(struct request *request, struct evc_error *err)
 		if (status < 0)
 			return status;
 	}
-	if (cpu && !evc_span_number(evc_span_from(cpu), MAX_SHOWN_CPUS - 1, &number))
+	if (cpu && !evc_span_number(evc_span_from(cpu), EVC_CPUINFO_MAX_CPUS - 1, &number))
 		return evc_fail(err, EVC_ERR_USAGE, "--cpu %s: not the number of a CPU", cpu);
 	request->one_cpu = cpu != NULL;
 	request->cpu = (uint32_t)number;
@@ -258,7 +237,8 @@ static int read_env(struct request *request, struct evc_error *err)
 }
 
 /* How many logical CPUs the subject has. */
-static uint32_t count_cpus(const struct request *request, const struct subject *subject)
+uint32_t evc_cpuinfo_count(const struct evc_cpuinfo_request *request,
+                           const struct evc_cpuinfo_subject *subject)
 {
 	uint32_t n = 0;
 
@@ -266,11 +246,11 @@ static uint32_t count_cpus(const struct request *request, const struct subject *
 		return request->env.cpus;
 	for (size_t i = 0; i < subject->host.n_cpus; i++)
 		n += subject->host.cpus[i].n_alike ? subject->host.cpus[i].n_alike : 1;
-	return n < MAX_SHOWN_CPUS ? n : MAX_SHOWN_CPUS;
+	return n < EVC_CPUINFO_MAX_CPUS ? n : EVC_CPUINFO_MAX_CPUS;
 }
 
 /* The kind that CPU number is of: the one that was taken there, else the last that begins before it. */
-static const struct evc_dump *dump_of(const struct subject *subject, uint32_t number)
+static const struct evc_dump *dump_of(const struct evc_cpuinfo_subject *subject, uint32_t number)
 {
 	const struct evc_dump *dump = &subject->host.cpus[0];
 
@@ -280,8 +260,8 @@ static const struct evc_dump *dump_of(const struct subject *subject, uint32_t nu
 	return dump;
 }
 
-static struct evc_linux_question question_of(const struct request *request, const struct subject *subject,
-                                             uint32_t cpu)
+struct evc_linux_question evc_cpuinfo_question(const struct evc_cpuinfo_request *request,
+                                               const struct evc_cpuinfo_subject *subject, uint32_t cpu)
 {
 	return (struct evc_linux_question){ .tree = request->kernel.tree,
 		                            .env = &request->env,
@@ -291,11 +271,11 @@ static struct evc_linux_question question_of(const struct request *request, cons
 }
 
 /* Predict with causes. */
-static int predict(const struct request *request, const struct subject *subject, uint32_t cpu,
-                   struct evc_linux_view *ret_view, const struct evc_linux_trace **ret_trace,
+static int predict(const struct evc_cpuinfo_request *request, const struct evc_cpuinfo_subject *subject,
+                   uint32_t cpu, struct evc_linux_view *ret_view, const struct evc_linux_trace **ret_trace,
                    struct evc_error *err)
 {
-	struct evc_linux_question question = question_of(request, subject, cpu);
+	struct evc_linux_question question = evc_cpuinfo_question(request, subject, cpu);
 
 	question.trace = evc_linux_trace_new(request->command->arena);
 	if (!question.trace)
@@ -305,7 +285,7 @@ static int predict(const struct request *request, const struct subject *subject,
 	return EVC_OK;
 }
 
-static json_t *kernel_json(const struct request *request)
+json_t *evc_cpuinfo_kernel_json(const struct evc_cpuinfo_request *request)
 {
 	const struct evc_linux_tree *tree = request->kernel.tree;
 
@@ -315,19 +295,19 @@ static json_t *kernel_json(const struct request *request)
 
 /* --- one subject ---------------------------------------------------------------------------------- */
 
-static int print_cpus(struct request *request, struct evc_error *err)
+static int print_cpus(struct evc_cpuinfo_request *request, struct evc_error *err)
 {
-	const struct subject *subject = &request->subjects[0];
+	const struct evc_cpuinfo_subject *subject = &request->subjects[0];
 	enum evc_cpuinfo_marks marks = evc_args_flag(&request->command->args, "certainty")
 	                                       ? EVC_CPUINFO_CERTAINTY
 	                                       : EVC_CPUINFO_PLAIN;
-	uint32_t n = count_cpus(request, subject), first = request->one_cpu ? request->cpu : 0;
+	uint32_t n = evc_cpuinfo_count(request, subject), first = request->one_cpu ? request->cpu : 0;
 	json_t *cpus = request->command->json ? json_array() : NULL;
 
 	if (first >= n)
 		return evc_fail(err, EVC_ERR_USAGE, "--cpu %u: %s has %u", first, subject->name, n);
 	for (uint32_t i = first; i < n && (i == first || !request->one_cpu); i++) {
-		struct evc_linux_question question = question_of(request, subject, i);
+		struct evc_linux_question question = evc_cpuinfo_question(request, subject, i);
 		const struct evc_linux_trace *trace = NULL;
 		struct evc_linux_view view;
 		int status = EVC_OK;
@@ -347,7 +327,7 @@ static int print_cpus(struct request *request, struct evc_error *err)
 	}
 	if (cpus)
 		evc_report_json(json_pack("{s:s, s:o, s:o}", "name", subject->name, "kernel",
-		                          kernel_json(request), "cpus", cpus),
+		                          evc_cpuinfo_kernel_json(request), "cpus", cpus),
 		                request->command->out);
 	return EVC_OK;
 }
@@ -360,8 +340,8 @@ struct explained {
 	json_t *array; /* NULL: text */
 };
 
-static int explain_word(struct request *request, const struct explained *explained, const char *text,
-                        struct evc_error *err)
+static int explain_word(struct evc_cpuinfo_request *request, const struct explained *explained,
+                        const char *text, struct evc_error *err)
 {
 	const struct evc_linux_told *now = &explained->now;
 	struct evc_cpuinfo_word word;
@@ -384,7 +364,8 @@ static int explain_word(struct request *request, const struct explained *explain
 }
 
 /* All lines; flags and bugs among them give a line to each word. */
-static int explain_all(struct request *request, const struct explained *explained, struct evc_error *err)
+static int explain_all(struct evc_cpuinfo_request *request, const struct explained *explained,
+                       struct evc_error *err)
 {
 	int status = EVC_OK;
 
@@ -395,10 +376,10 @@ static int explain_all(struct request *request, const struct explained *explaine
 	return status;
 }
 
-static int explain(struct request *request, struct evc_error *err)
+static int explain(struct evc_cpuinfo_request *request, struct evc_error *err)
 {
-	const struct subject *subject = &request->subjects[0];
-	struct subject host = { .name = subject->host_before.name, .host = subject->host_before };
+	const struct evc_cpuinfo_subject *subject = &request->subjects[0];
+	struct evc_cpuinfo_subject host = { .name = subject->host_before.name, .host = subject->host_before };
 	struct explained explained = { .guest = subject->guest,
 		                       .now.view = &explained.views[0],
 		                       .before.view = &explained.views[1],
@@ -415,109 +396,23 @@ static int explain(struct request *request, struct evc_error *err)
 		                                      : explain_all(request, &explained, err);
 	if (explained.array && status >= 0)
 		evc_report_json(json_pack("{s:s, s:o, s:O}", "name", subject->name, "kernel",
-		                          kernel_json(request), "why", explained.array),
+		                          evc_cpuinfo_kernel_json(request), "why", explained.array),
 		                request->command->out);
 	json_decref(explained.array);
 	return status;
 }
 
-/* --- against a real text -------------------------------------------------------------------------- */
-
-static const struct evc_cpuinfo_cpu *cpu_numbered(const struct evc_cpuinfo *real, uint32_t number)
-{
-	for (size_t i = 0; i < real->n_cpus; i++)
-		if (real->cpus[i].number == number)
-			return &real->cpus[i];
-	return NULL;
-}
-
-/* Compare all CPUs of the real text; those that differ in the same way are told once. */
-static int compare_all(struct request *request, const struct evc_cpuinfo *real, json_t *array,
-                       size_t *ret_differ, struct evc_error *err)
-{
-	const struct subject *subject = &request->subjects[0];
-	struct evc_sink told = { 0 }, here = { 0 };
-	size_t n_same = 0;
-	int status = EVC_OK;
-
-	for (size_t i = 0; i < real->n_cpus && status >= 0; i++) {
-		struct evc_linux_question question = question_of(request, subject, real->cpus[i].number);
-		struct evc_cpuinfo_comparison comparison;
-
-		if (request->one_cpu && real->cpus[i].number != request->cpu)
-			continue;
-		status = evc_cpuinfo_against(&question, real, i, request->command->arena, &comparison, err);
-		if (status < 0)
-			break;
-		*ret_differ += comparison.n_count > 0;
-		if (array) {
-			json_array_append_new(array,
-			                      json_pack("{s:i, s:b, s:o}", "cpu", (int)real->cpus[i].number,
-			                                "equal", comparison.n_count == 0, "differences",
-			                                evc_cpuinfo_against_json(&comparison)));
-			continue;
-		}
-		evc_sink_clear(&here);
-		evc_cpuinfo_against_print(&comparison, &here);
-		if (told.length && here.length == told.length && !memcmp(here.text, told.text, told.length)) {
-			n_same++;
-			continue;
-		}
-		if (here.length)
-			evc_sink_printf(request->command->out, "CPU %u\n%s", real->cpus[i].number, here.text);
-		evc_sink_clear(&told);
-		evc_sink_write(&told, here.text ? here.text : "", here.length);
-	}
-	if (n_same && !array)
-		evc_sink_printf(request->command->out, "and the same of %zu more CPUs\n", n_same);
-	evc_sink_free(&told);
-	evc_sink_free(&here);
-	return status;
-}
-
-static int against(struct request *request, const char *path, struct evc_error *err)
-{
-	struct evc_command *command = request->command;
-	struct evc_cpuinfo real;
-	struct evc_span text;
-	json_t *array = command->json ? json_array() : NULL;
-	size_t differ = 0;
-	int status =
-		evc_file_text(!strcmp(path, "live") ? "/proc/cpuinfo" : path, command->arena, &text, err);
-
-	if (status >= 0) {
-		status = evc_cpuinfo_read(text, command->arena, &real, err);
-		if (status < 0)
-			evc_error_set_origin(err, path);
-	}
-	if (status >= 0 && request->one_cpu && !cpu_numbered(&real, request->cpu))
-		status = evc_fail(err, EVC_ERR_USAGE, "%s has no CPU %u", path, request->cpu);
-	if (status >= 0 && !request->env.cpus && count_cpus(request, &request->subjects[0]) == 1)
-		request->env.cpus = (uint32_t)real.n_cpus; /* a dump of one CPU says nothing of the others */
-	if (status >= 0)
-		status = compare_all(request, &real, array, &differ, err);
-	if (status >= 0 && array)
-		evc_report_json(json_pack("{s:s, s:o, s:b, s:O}", "name", request->subjects[0].name, "kernel",
-		                          kernel_json(request), "equal", differ == 0, "cpus", array),
-		                command->out);
-	else if (status >= 0)
-		evc_sink_printf(command->out, "%s under Linux %s and %s: %s\n", request->subjects[0].name,
-		                request->kernel.tree->name, path, differ ? "they differ" : "equal");
-	json_decref(array);
-	return status < 0 ? status : evc_verdict_exit(differ ? EVC_NO : EVC_YES);
-}
-
 /* --- two subjects --------------------------------------------------------------------------------- */
 
-static int compare_two(struct request *request, struct evc_error *err)
+static int compare_two(struct evc_cpuinfo_request *request, struct evc_error *err)
 {
-	struct evc_linux_view views[MAX_SUBJECTS];
-	struct evc_linux_told told[MAX_SUBJECTS];
+	struct evc_linux_view views[EVC_CPUINFO_MAX_SUBJECTS];
+	struct evc_linux_told told[EVC_CPUINFO_MAX_SUBJECTS];
 	struct evc_linux_changes changes;
 	struct evc_command *command = request->command;
 	int status = EVC_OK;
 
-	for (size_t i = 0; i < MAX_SUBJECTS && status >= 0; i++) {
+	for (size_t i = 0; i < EVC_CPUINFO_MAX_SUBJECTS && status >= 0; i++) {
 		told[i].view = &views[i];
 		status =
 			predict(request, &request->subjects[i], request->cpu, &views[i], &told[i].trace, err);
@@ -528,8 +423,9 @@ static int compare_two(struct request *request, struct evc_error *err)
 		return status;
 	if (command->json) {
 		evc_report_json(json_pack("{s:s, s:s, s:o, s:o}", "before", request->subjects[0].name,
-		                          "after", request->subjects[1].name, "kernel", kernel_json(request),
-		                          "changes", evc_cpuinfo_changes_json(&told[0], &told[1], &changes)),
+		                          "after", request->subjects[1].name, "kernel",
+		                          evc_cpuinfo_kernel_json(request), "changes",
+		                          evc_cpuinfo_changes_json(&told[0], &told[1], &changes)),
 		                command->out);
 		return EVC_OK;
 	}
@@ -539,16 +435,16 @@ static int compare_two(struct request *request, struct evc_error *err)
 	return EVC_OK;
 }
 
-static int over_kernels(struct request *request, struct evc_error *err)
+static int over_kernels(struct evc_cpuinfo_request *request, struct evc_error *err)
 {
-	struct evc_linux_question questions[MAX_SUBJECTS];
+	struct evc_linux_question questions[EVC_CPUINFO_MAX_SUBJECTS];
 	struct evc_command *command = request->command;
-	const char *names[MAX_SUBJECTS];
+	const char *names[EVC_CPUINFO_MAX_SUBJECTS];
 	struct evc_cpuinfo_kernels kernels;
 	int status;
 
 	for (size_t i = 0; i < request->n_subjects; i++) {
-		questions[i] = question_of(request, &request->subjects[i], request->cpu);
+		questions[i] = evc_cpuinfo_question(request, &request->subjects[i], request->cpu);
 		names[i] = request->subjects[i].name;
 	}
 	status = evc_cpuinfo_kernels_make(questions, request->n_subjects, command->arena, &kernels, err);
@@ -563,7 +459,7 @@ static int over_kernels(struct request *request, struct evc_error *err)
 
 static int run(struct evc_command *command, struct evc_error *err)
 {
-	struct request request = { .command = command };
+	struct evc_cpuinfo_request request = { .command = command };
 	const char *real = evc_args_value(&command->args, "against"),
 		   *kernel = evc_args_value(&command->args, "kernel");
 	bool why = evc_args_flag(&command->args, "why"), all = evc_args_flag(&command->args, "all-kernels");
@@ -588,13 +484,14 @@ static int run(struct evc_command *command, struct evc_error *err)
 		return evc_fail(err, EVC_ERR_USAGE,
 		                "--vulnerabilities and --views are for one dump at one mode");
 	if (evc_cpuinfo_more_wanted(&command->args)) {
-		struct evc_linux_question question = question_of(&request, &request.subjects[0], request.cpu);
+		struct evc_linux_question question =
+			evc_cpuinfo_question(&request, &request.subjects[0], request.cpu);
 
-		return evc_cpuinfo_more(command, &question, request.subjects[0].name, kernel_json(&request),
-		                        err);
+		return evc_cpuinfo_more(command, &question, request.subjects[0].name,
+		                        evc_cpuinfo_kernel_json(&request), err);
 	}
 	if (real)
-		return against(&request, real, err);
+		return evc_cpuinfo_compare_real(&request, real, err);
 	if (all)
 		return over_kernels(&request, err);
 	if (why)
