@@ -79,9 +79,11 @@ struct evc_linux_tri evc_linux_or(struct evc_linux_work *work, struct evc_linux_
 struct evc_linux_tri evc_linux_joined(enum evc_linux_reason reason, struct evc_linux_tri a,
                                       struct evc_linux_tri b);
 
-/* What a condition is made of: tri as a node of the trace. */
-struct evc_linux_tri evc_linux_leaf(struct evc_linux_work *work, struct evc_linux_tri tri,
+/* What a condition is made of: tri as a node of the trace.  Most predictions want no causes: that is decided
+ * here. */
+struct evc_linux_tri evc_linux_told(struct evc_linux_work *work, struct evc_linux_tri tri,
                                     const struct evc_linux_node *node);
+#define evc_linux_leaf(work, tri, ...) ((work)->trace ? evc_linux_told(work, tri, __VA_ARGS__) : (tri))
 struct evc_linux_tri evc_linux_text(struct evc_linux_work *work, struct evc_linux_tri tri, const char *text);
 uint16_t evc_linux_node_of(struct evc_linux_work *work, struct evc_linux_tri tri);
 

@@ -28,13 +28,11 @@ struct evc_linux_tri evc_linux_unknown(uint32_t depends)
 	return (struct evc_linux_tri){ .truth = EVC_UNSURE, .depends = depends };
 }
 
-struct evc_linux_tri evc_linux_leaf(struct evc_linux_work *work, struct evc_linux_tri tri,
+struct evc_linux_tri evc_linux_told(struct evc_linux_work *work, struct evc_linux_tri tri,
                                     const struct evc_linux_node *node)
 {
 	struct evc_linux_node whole = *node;
 
-	if (!work->trace)
-		return tri;
 	whole.truth = tri.truth;
 	whole.depends = tri.depends;
 	tri.node = evc_linux_trace_node(work->trace, &whole);
