@@ -19,6 +19,7 @@ struct evc_linux_tri {
 
 /* Registers that Linux tries to read. */
 enum {
+	EVC_LINUX_MSR_PLATFORM_ID = 0x17,
 	EVC_LINUX_MSR_FEAT_CTL = 0x3a,
 	EVC_LINUX_MSR_PPIN_CTL = 0x4e,
 	EVC_LINUX_MSR_MICROCODE = 0x8b,

@@ -377,7 +377,7 @@ struct evc_linux_trace {
 	struct evc_arena *arena;
 	struct evc_linux_node *nodes;
 	struct evc_linux_step *steps;
-	uint16_t n_nodes, n_steps;
+	uint16_t n_nodes, n_steps, size_nodes, size_steps;
 	bool full; /* something was left out: memory, or more than any prediction needs */
 };
 

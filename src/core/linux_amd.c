@@ -142,6 +142,19 @@ static void zen_generation(struct evc_linux_work *work)
 			                "amd.c:bsp_init_amd");
 }
 
+/* What bare metal of these families is immune to without saying so. */
+static void immune_to_tsa(struct evc_linux_work *work)
+{
+	struct evc_linux_tri bare = evc_linux_not(work, HAS(HYPERVISOR));
+
+	/* Kernels that ask for three bits take Zen 5 to be affected. */
+	if (work->tree->places[EVC_LINUX_F_TSA_FILL_NO] != EVC_LINUX_NOWHERE)
+		bare = evc_linux_and(work, bare, evc_linux_not(work, HAS(ZEN5)));
+	evc_linux_force(work, EVC_LINUX_F_TSA_SQ_NO, bare, "amd.c:tsa_init");
+	evc_linux_force(work, EVC_LINUX_F_TSA_L1_NO, bare, "amd.c:tsa_init");
+	evc_linux_force(work, EVC_LINUX_F_TSA_FILL_NO, bare, "amd.c:tsa_init");
+}
+
 void evc_linux_amd_bsp(struct evc_linux_work *work)
 {
 	const char *where = "amd.c:bsp_init_amd";
@@ -149,12 +162,8 @@ void evc_linux_amd_bsp(struct evc_linux_work *work)
 	ls_cfg(work, amd_families(work, 0x15, 0x17), where);
 	zen_generation(work);
 	evc_linux_forbid(work, EVC_LINUX_F_SEV_SNP, HAS(HYPERVISOR), "amd.c:bsp_determine_snp");
-	if (work->family != 0x19) {
-		struct evc_linux_tri bare = evc_linux_not(work, HAS(HYPERVISOR));
-
-		evc_linux_force(work, EVC_LINUX_F_TSA_SQ_NO, bare, "amd.c:tsa_init");
-		evc_linux_force(work, EVC_LINUX_F_TSA_L1_NO, bare, "amd.c:tsa_init");
-	}
+	if (work->family != 0x19)
+		immune_to_tsa(work);
 }
 
 /* --- the second reading -------------------------------------------------------------------------------- */
@@ -308,6 +317,11 @@ static void zen(struct evc_linux_work *work)
 		                "amd.c:init_amd_zen4");
 	}
 	rdseed(work);
+	evc_linux_set_bug(
+		work, EVC_LINUX_B_TLBI,
+		evc_linux_and(work, HAS(ZEN5),
+	                      evc_linux_and(work, HAS(INVLPGB), evc_linux_not(work, HAS(TLBSYNC_SFW_NO)))),
+		"amd.c:init_amd_zen5");
 }
 
 /* Without the CPUID bit of Zen 3 a guest is told nothing, and is taken to have the bug. */

@@ -148,16 +148,33 @@ static void amd_transient(struct evc_linux_work *work)
 	bug(work, EVC_LINUX_B_VMSCAPE, AND(LISTED(VMSCAPE), NOT(HAS(HYPERVISOR))));
 }
 
+/* Rows may hold for some platforms of a signature only, which a register tells. */
+static struct evc_linux_tri on_platform(struct evc_linux_work *work, uint32_t platforms)
+{
+	struct evc_linux_answer id = evc_linux_msr(work, EVC_LINUX_MSR_PLATFORM_ID);
+	struct evc_linux_tri tri = evc_linux_unknown(id.depends);
+
+	if (!platforms)
+		return evc_linux_yes();
+	if (id.readable == EVC_PRESENT && id.known == UINT64_MAX)
+		tri.truth = platforms >> (id.value >> 50 & 7) & 1 ? EVC_PRESENT : EVC_ABSENT;
+	return evc_linux_text(work, tri, "platform of the row (msr:17[52:50])");
+}
+
 /* Microcode older than what the kernel knows of; the kernel believes only what bare metal says. */
 static void old_microcode(struct evc_linux_work *work)
 {
+	struct evc_linux_tri bare = NOT(HAS(HYPERVISOR));
+
+	if (bare.truth == EVC_ABSENT || !work->signature_known || work->vendor != EVC_LINUX_VENDOR_INTEL)
+		return;
 	for (size_t i = 0; i < work->tree->n_microcodes; i++) {
 		const struct evc_linux_microcode *row = &work->tree->microcodes[i];
 
-		if (row->signature != work->signature || !work->signature_known)
-			continue;
-		bug(work, EVC_LINUX_B_OLD_MICROCODE,
-		    AND(NOT(HAS(HYPERVISOR)), evc_linux_older_microcode(work, row->revision)));
+		if (row->signature == (work->signature & 0x0fff3fff))
+			bug(work, EVC_LINUX_B_OLD_MICROCODE,
+			    AND(AND(bare, on_platform(work, row->platforms)),
+			        evc_linux_older_microcode(work, row->revision)));
 	}
 }
 

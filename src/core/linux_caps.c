@@ -226,7 +226,10 @@ static void trace_words(struct evc_linux_work *work)
 				continue;
 			bit.lo = bit.hi = place % 32;
 			step(work, EVC_LINUX_TARGET_FLAG, (uint16_t)flag, EVC_LINUX_BECOMES,
-			     evc_linux_bit(work, bit), "common.c:get_cpu_cap");
+			     flag == EVC_LINUX_F_OSPKE ? evc_linux_text(work, evc_linux_no(),
+			                                                "on before the kernel switches it on")
+			                               : evc_linux_bit(work, bit),
+			     "common.c:get_cpu_cap");
 		}
 	}
 }

@@ -146,7 +146,7 @@ static void tsx(struct evc_linux_work *work)
 		return;
 	if (work->tree->bug_numbers[EVC_LINUX_B_TAA] == EVC_LINUX_NO_BUG)
 		return;
-	aborts = HAS(RTM_ALWAYS_ABORT);
+	aborts = SWITCH(RTM_ALWAYS_ABORT) ? HAS(RTM_ALWAYS_ABORT) : evc_linux_no();
 	control = evc_linux_and(work, HAS(ARCH_CAPABILITIES), FEATURE(TSX_CTRL));
 	control = evc_linux_and(work, control, evc_linux_not(work, aborts));
 	on = evc_linux_or(work, evc_linux_option(work, "tsx=on", true),

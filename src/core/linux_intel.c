@@ -151,6 +151,11 @@ void evc_linux_intel_early(struct evc_linux_work *work)
 		                 "intel.c:check_mpx_erratum");
 	self_snoop(work);
 	extended_topology(work);
+	if (work->tree->switches[EVC_LINUX_S_TME] && HAS(TME).truth != EVC_ABSENT)
+		evc_linux_clear(
+			work, EVC_LINUX_F_TME,
+			evc_linux_not(work, evc_linux_and(work, FEATURE(TME_LOCK), FEATURE(TME_ENABLE))),
+			"intel.c:detect_tme_early");
 }
 
 /* More than one counter, and a version. */

@@ -280,6 +280,18 @@ static void clear_cpuid(struct evc_linux_work *work, struct evc_span option)
 	}
 }
 
+/* Flexible return: first only where it was asked for, then unless it was refused. */
+static void fred(struct evc_linux_work *work)
+{
+	struct evc_linux_tri off = evc_linux_option(work, "fred=off", false);
+
+	if (!SWITCH(FRED))
+		return;
+	if (SWITCH(FRED) == 1)
+		off = evc_linux_not(work, evc_linux_option(work, "fred=on", true));
+	evc_linux_forbid(work, EVC_LINUX_F_FRED, off, "common.c:cpu_parse_early_param");
+}
+
 void evc_linux_options(struct evc_linux_work *work)
 {
 	static const struct {
@@ -301,15 +313,21 @@ void evc_linux_options(struct evc_linux_work *work)
 		{ .option = "lapic=notscdeadline", .flag = EVC_LINUX_F_TSC_DEADLINE_TIMER },
 		{ .option = "nosmep", .flag = EVC_LINUX_F_SMEP },
 		{ .option = "nosmap", .flag = EVC_LINUX_F_SMAP },
+		{ .option = "nordrand", .flag = EVC_LINUX_F_RDRAND },
+		{ .option = "nordrand", .flag = EVC_LINUX_F_RDSEED },
 	};
 	struct evc_span rest = evc_span_from(work->env->cmdline), option;
 
+	fred(work);
 	while (evc_span_word(&rest, &option)) {
 		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-			bool gone = (rows[i].flag == EVC_LINUX_F_SMEP || rows[i].flag == EVC_LINUX_F_SMAP) &&
-			            !SWITCH(NOSMEP);
+			/* Options that later kernels do not have. */
+			bool old = rows[i].flag == EVC_LINUX_F_SMEP || rows[i].flag == EVC_LINUX_F_SMAP ||
+			           rows[i].flag == EVC_LINUX_F_RDRAND || rows[i].flag == EVC_LINUX_F_RDSEED;
 
-			if (!gone && evc_span_equals(option, rows[i].option))
+			if (old && !SWITCH(NOSMEP))
+				continue;
+			if (evc_span_equals(option, rows[i].option))
 				evc_linux_forbid(work, rows[i].flag,
 				                 evc_linux_option(work, rows[i].option, false),
 				                 "the command line");

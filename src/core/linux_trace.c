@@ -7,10 +7,11 @@
 #include "core/linux-private.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
-	MAX_NODES = 8192,
-	MAX_STEPS = 4096,
+	FIRST_SIZE = 1024,
+	MAX_ITEMS = 32768, /* of each kind; no prediction needs a quarter of it */
 };
 
 struct evc_linux_trace *evc_linux_trace_new(struct evc_arena *arena)
@@ -20,20 +21,38 @@ struct evc_linux_trace *evc_linux_trace_new(struct evc_arena *arena)
 	if (!trace)
 		return NULL;
 	trace->arena = arena;
-	trace->nodes = evc_arena_array(arena, MAX_NODES, sizeof(*trace->nodes));
-	trace->steps = evc_arena_array(arena, MAX_STEPS, sizeof(*trace->steps));
+	trace->nodes = evc_arena_array(arena, FIRST_SIZE, sizeof(*trace->nodes));
+	trace->steps = evc_arena_array(arena, FIRST_SIZE, sizeof(*trace->steps));
 	if (!trace->nodes || !trace->steps)
 		return NULL;
+	trace->size_nodes = trace->size_steps = FIRST_SIZE;
 	trace->nodes[0].truth = EVC_PRESENT;
 	trace->n_nodes = 1;
 	return trace;
 }
 
+/* Twice the room; NULL when there may be no more. */
+static void *grown(struct evc_linux_trace *trace, const void *items, uint16_t *size, size_t item)
+{
+	void *bigger = *size < MAX_ITEMS ? evc_arena_array(trace->arena, *size * 2U, item) : NULL;
+
+	if (!bigger) {
+		trace->full = true;
+		return NULL;
+	}
+	memcpy(bigger, items, *size * item);
+	*size *= 2;
+	return bigger;
+}
+
 uint16_t evc_linux_trace_node(struct evc_linux_trace *trace, const struct evc_linux_node *node)
 {
-	if (trace->n_nodes == MAX_NODES) {
-		trace->full = true;
-		return 0;
+	if (trace->n_nodes == trace->size_nodes) {
+		void *bigger = grown(trace, trace->nodes, &trace->size_nodes, sizeof(*trace->nodes));
+
+		if (!bigger)
+			return 0;
+		trace->nodes = bigger;
 	}
 	trace->nodes[trace->n_nodes] = *node;
 	return trace->n_nodes++;
@@ -41,9 +60,12 @@ uint16_t evc_linux_trace_node(struct evc_linux_trace *trace, const struct evc_li
 
 void evc_linux_trace_step(struct evc_linux_trace *trace, const struct evc_linux_step *step)
 {
-	if (trace->n_steps == MAX_STEPS) {
-		trace->full = true;
-		return;
+	if (trace->n_steps == trace->size_steps) {
+		void *bigger = grown(trace, trace->steps, &trace->size_steps, sizeof(*trace->steps));
+
+		if (!bigger)
+			return;
+		trace->steps = bigger;
 	}
 	trace->steps[trace->n_steps++] = *step;
 }
