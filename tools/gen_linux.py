@@ -37,6 +37,11 @@ class Tree:
                 ("scattered", self.scattered), ("needs", self.needs), ("row", self.rows),
                 ("microcode", self.microcodes), ("switch", self.switches))
 
+    def age(self):
+        """Version, then Ubuntu's build."""
+        build = re.search(r"-(\d+)", self.name)
+        return self.version() + (int(build[1]) if build else 0, self.name)
+
     def version(self):
         match = VERSION.match(self.name)
         return tuple(int(part or 0) for part in match.groups())
@@ -256,7 +261,7 @@ def read_trees(directory, sources, features):
         read_tree(directory, name, sources, trees)
     for tree in trees.values():
         refuse_bad(tree, features)
-    return sorted(trees.values(), key=lambda tree: (tree.version(), tree.name))
+    return sorted(trees.values(), key=Tree.age)
 
 
 def row_order(row):

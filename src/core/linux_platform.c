@@ -275,8 +275,12 @@ static void clear_cpuid(struct evc_linux_work *work, struct evc_span option)
 		evc_span_skip(&option, ",");
 		flag = flag_named(work->tree, part);
 		if (flag != EVC_LINUX_N_FLAGS)
-			evc_linux_forbid(work, flag, evc_linux_option(work, "clearcpuid", false),
-			                 "common.c:cpu_parse_early_param");
+			evc_linux_forbid(
+				work, flag,
+				evc_linux_leaf(work, evc_linux_yes(),
+			                       &(struct evc_linux_node){ .reason = EVC_LINUX_REASON_OPTION,
+			                                                 .text = "clearcpuid" }),
+				"common.c:cpu_parse_early_param");
 	}
 }
 
