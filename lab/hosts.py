@@ -232,6 +232,8 @@ def make_host(lab, name, kind, options):
     host["address"] = NETWORK + str(host["number"])
     if options.owner:
         host["while_since"] = birth(options.owner)
+        if not host["while_since"]:
+            raise Trouble(f"process {options.owner} is gone already")
     os.makedirs(folder, mode=0o700)
     with open(os.path.join(folder, "host.part"), "w", encoding="utf-8") as out:
         json.dump(host, out)
