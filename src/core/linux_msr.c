@@ -30,8 +30,9 @@ static const struct answer answers[] = {
 	{ .platform = EVC_LINUX_BARE, .index = 0x1a0, .value = 0x1 },
 	{ .platform = EVC_LINUX_KVM, .index = 0x10a },
 	{ .platform = EVC_LINUX_TCG, .index = 0x10a },
-	/* RSBA, bit 2, is a warning: VMware gives it to a guest below the model of its host, which may move to
-	   where returns are predicted from jumps.  So the published guest at an EVC mode shows (corpus/story). */
+	/* RSBA, bit 2, is a warning: VMware gives it to a guest below the model of its host, which may move
+	   to where returns are predicted from jumps.  So the published guest at an EVC mode shows
+	   (corpus/story). */
 	{ .platform = EVC_LINUX_VMWARE, .index = 0x10a, .value = 0x4 },
 	{ .platform = EVC_LINUX_HYPERV, .index = 0x10a },
 	{ .platform = EVC_LINUX_XEN, .index = 0x10a },

@@ -97,7 +97,7 @@ static inline void evc_set_drop_range(struct evc_set *set, unsigned first, unsig
 	while (n) {
 		unsigned at = first % 64, here = n < 64 - at ? n : 64 - at;
 
-		set->word[first / 64] &= ~(UINT64_MAX >> (64 - here) << at);
+		set->word[first / 64] &= ~(((UINT64_C(2) << (here - 1)) - 1) << at);
 		first += here;
 		n -= here;
 	}
