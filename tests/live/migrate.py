@@ -219,9 +219,8 @@ def print_table(heads, rows):
 def start_evc(directory, here, there, more):
     """evc in the background; the relays, which are older than it, find its number in a file."""
     with open(os.path.join(directory, "out"), "w", encoding="utf-8") as out:
-        process = subprocess.Popen([EVC, "migrate", "--json", "--guest", here, "--to", there, "--answer", "1",
-                                    "--stall", "3", *more], stdout=out, stderr=subprocess.DEVNULL,
-                                   stdin=subprocess.DEVNULL)
+        process = moving.start([EVC, "migrate", "--json", "--guest", here, "--to", there, "--answer", "1", "--stall", "3",
+                                *more], stdout=out, stderr=subprocess.DEVNULL)
     path = os.path.join(directory, "pid")
     with open(path + ".new", "w", encoding="ascii") as stream:
         stream.write(str(process.pid))
@@ -367,6 +366,7 @@ def main():
         return tap.close()
     with tempfile.TemporaryDirectory(prefix="evc-move-") as directory, \
             concurrent.futures.ThreadPoolExecutor(2) as pool:
+        moving.end_on_signals(directory)
         rig = Rig(directory)
 
         def wanted(name):

@@ -24,6 +24,26 @@ MACHINE, MEMORY = "pc-i440fx-7.2", "80"
 BOOT_SECONDS, ANSWER_SECONDS = 60, 20
 
 
+CHILDREN = []  # every process that was started
+
+
+def start(command, **more):
+    CHILDREN.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, **more))
+    return CHILDREN[-1]
+
+
+def end_on_signals(directory):
+    """Leave nothing behind when a test runner's patience ends."""
+    def end(number, _):
+        for child in CHILDREN:
+            if child.poll() is None:
+                child.kill()
+        shutil.rmtree(directory, ignore_errors=True)
+        os._exit(128 + number)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end)
+
+
 class Gone(Exception):
     """The QEMU at the other end has ended, or does not answer."""
 
@@ -102,7 +122,7 @@ class Machine:
         if incoming:
             command += ["-incoming", incoming]
         with open(self.errors, "wb") as errors:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
+            self.process = start(command, stdout=subprocess.DEVNULL, stderr=errors)
         deadline = time.monotonic() + ANSWER_SECONDS
         while not self.answers() and self.process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -295,7 +315,7 @@ class Relay:
     def __init__(self, machine, rules):
         """rules: [direction "to" or "from", word, "before" or "after" passing it on, action, pids]."""
         self.path = machine.path + ".relay"
-        self.process = subprocess.Popen([sys.executable, __file__, "relay", self.path, machine.qmp_path,
+        self.process = start([sys.executable, __file__, "relay", self.path, machine.qmp_path,
                                          str(machine.process.pid), json.dumps(rules)])
         wait_for_file(self.path)
 
@@ -309,7 +329,7 @@ class Data:
 
     def __init__(self, directory):
         self.path, self.target = os.path.join(directory, "data"), os.path.join(directory, "data-there")
-        self.process = subprocess.Popen([sys.executable, __file__, "data", self.path, self.target])
+        self.process = start([sys.executable, __file__, "data", self.path, self.target])
         wait_for_file(self.path)
 
     def end(self):
