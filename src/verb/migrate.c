@@ -237,7 +237,7 @@ static int read_numbers(const struct evc_args *args, struct evc_migrate_options 
 		[STALL] = { .name = "stall", .max = MIB, .factor = SECOND_MS },
 		[ANSWER] = { .name = "answer", .max = 3600, .factor = SECOND_MS },
 	};
-	uint64_t values[N];
+	uint64_t values[N] = { 0 };
 
 	for (int i = 0; i < N; i++) {
 		int status = number(args, rows[i].name, rows[i].max, rows[i].factor, &values[i], err);
