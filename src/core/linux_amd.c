@@ -241,7 +241,7 @@ static void families(struct evc_linux_work *work)
 /* XSAVES of Zen 1 and 2: which of them, and whether newer microcode is believed, differs between kernels. */
 static void erratum_1386(struct evc_linux_work *work)
 {
-	struct evc_linux_tri affected = evc_linux_no(), old = evc_linux_yes();
+	struct evc_linux_tri affected, old = evc_linux_yes();
 
 	switch (SWITCH(XSAVES_1386)) {
 	case 0:

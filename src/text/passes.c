@@ -9,7 +9,7 @@ static int read_leaves(struct evc_modes_reader *reader, struct evc_span line, un
 
 	while (evc_span_word(&line, &word)) {
 		struct evc_span rest = word;
-		uint64_t first, last;
+		uint64_t first = 0, last;
 		bool good = evc_span_hex(&rest, &first);
 
 		last = first;
