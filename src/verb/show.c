@@ -23,8 +23,9 @@ static const struct evc_param params[] = {
 	{ 0 },
 };
 
-/* The hosts of the files, or this machine: its CPUID only, which takes no rights and no time. */
-static int subjects(struct evc_command *command, struct evc_hosts *ret_hosts, struct evc_error *err)
+/* The hosts of a file, or this machine: its CPUID only, which takes no rights and no time. */
+static int subjects(struct evc_command *command, const char *const *path, struct evc_hosts *ret_hosts,
+                    struct evc_error *err)
 {
 	struct evc_findings findings = { .arena = command->arena };
 	struct evc_capture_options fast = { .fast = true };
@@ -32,9 +33,8 @@ static int subjects(struct evc_command *command, struct evc_hosts *ret_hosts, st
 	int status;
 
 	*ret_hosts = (struct evc_hosts){ 0 };
-	if (command->args.n_operands)
-		return evc_input_hosts(command, command->args.operands, command->args.n_operands, ret_hosts,
-		                       err);
+	if (path)
+		return evc_input_hosts(command, path, 1, ret_hosts, err);
 	status = evc_capture(command->arena, &fast, &host, &findings, err);
 	if (status == EVC_OK)
 		evc_hosts_add(ret_hosts, command->arena, &host);
@@ -153,32 +153,60 @@ static int show(struct evc_command *command, struct view *view, const struct evc
 	return n ? status : show_all(command, view, host, err);
 }
 
+/* What became of the hosts. */
+struct tally {
+	size_t hosts, shown;
+	struct evc_error first; /* of the first that could not be read */
+};
+
+/* One file after the other, in memory that is used again: there may be very many. */
+static int show_subjects(struct evc_command *command, const char *const *path, struct view *view,
+                         struct tally *tally, struct evc_error *err)
+{
+	struct evc_hosts hosts;
+	int status = subjects(command, path, &hosts, err);
+
+	if (status < 0)
+		return status;
+	for (size_t i = 0; i < hosts.n && status >= 0; i++, tally->hosts++) {
+		if (hosts.items[i].reading == EVC_DAMAGED) {
+			if (tally->hosts == tally->shown)
+				tally->first = hosts.items[i].error;
+			continue;
+		}
+		if (tally->shown++)
+			evc_sink_puts(command->out, "\n");
+		status = show(command, view, &hosts.items[i], err);
+	}
+	return status;
+}
+
 /* Several hosts one after the other; with --json one object each. */
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	bool registers = evc_args_flag(&command->args, "raw") || evc_args_value(&command->args, "leaf");
-	struct evc_hosts hosts;
 	struct view view = { .options = { .view = EVC_VIEW_AUTO } };
-	size_t shown = 0;
-	int status = subjects(command, &hosts, err);
+	struct evc_arena arena = { 0 };
+	struct evc_command one = *command;
+	struct tally tally = { 0 };
+	size_t n = command->args.n_operands;
+	int status = EVC_OK;
 
-	if (status < 0 ||
-	    (!registers && ((status = evc_input_offer_options(&command->args, &view.options, err)) < 0 ||
-	                    (status = evc_input_modes(command, &view.modes, err)) < 0)))
+	if (!registers && ((status = evc_input_offer_options(&command->args, &view.options, err)) < 0 ||
+	                   (status = evc_input_modes(command, &view.modes, err)) < 0))
 		return status;
-	for (size_t i = 0; i < hosts.n && status >= 0; i++) {
-		if (hosts.items[i].reading == EVC_DAMAGED)
-			continue;
-		if (shown++)
-			evc_sink_puts(command->out, "\n");
-		status = show(command, &view, &hosts.items[i], err);
+	one.arena = &arena;
+	for (size_t i = 0; i < (n ? n : 1) && status >= 0; i++) {
+		evc_arena_reset(&arena);
+		status = show_subjects(&one, n ? &command->args.operands[i] : NULL, &view, &tally, err);
 	}
 	evc_arena_free(&view.scratch);
-	if (status >= 0 && hosts.n && !shown) {
-		*err = hosts.items[0].error;
+	evc_arena_free(&arena);
+	if (status >= 0 && tally.hosts && !tally.shown) {
+		*err = tally.first;
 		return err->code;
 	}
-	return status < 0 ? status : evc_verdict_exit(shown == hosts.n ? EVC_YES : EVC_UNKNOWN);
+	return status < 0 ? status : evc_verdict_exit(tally.shown == tally.hosts ? EVC_YES : EVC_UNKNOWN);
 }
 
 const struct evc_verb evc_verb_show = {
