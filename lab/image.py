@@ -305,3 +305,13 @@ def build(evc):
         for old in sorted(glob.glob(os.path.join(cache, "host-*.cpio")), key=os.path.getmtime)[:-KEPT]:
             os.remove(old)
         return vmlinuz, initrd
+
+
+def ready(evc):
+    """The kernel that hosts with this evc boot and None; or None and why no host can be started here."""
+    if not shutil.which(QEMU):
+        return None, f"{QEMU} is not installed"
+    try:
+        return build(evc)[0], None
+    except (Trouble, OSError, subprocess.SubprocessError) as trouble:
+        return None, f"nothing to boot: {trouble}"

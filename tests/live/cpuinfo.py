@@ -28,6 +28,7 @@ AT_ONCE = 2
 for folder in ("tests/live", "tests/text", "demo"):
     sys.path.insert(0, os.path.join(SOURCE, folder))
 from guests import compare, evc, sections  # noqa: E402 pylint: disable=wrong-import-position
+from ground import why_no_guest  # noqa: E402 pylint: disable=wrong-import-position
 from tap import Tap  # noqa: E402 pylint: disable=wrong-import-position
 
 # What the guest is, QEMU's arguments, and what evc is told of the environment that CPUID does not say.
@@ -145,19 +146,11 @@ def check_views(tap, directory):
         tap.result(real == hypervisor["systemd"], "systemd-detect-virt names the hypervisor as evc does", [real])
 
 
-def why_no_guest():
-    if not shutil.which("qemu-system-x86_64"):
-        return "qemu-system-x86_64 is not installed"
-    done = subprocess.run([os.path.join(SOURCE, "demo/guest-files"), FILES], capture_output=True, text=True, timeout=120,
-                          check=False, stdin=subprocess.DEVNULL)
-    return None if done.returncode == 0 else "no kernel to boot: " + " ".join(done.stderr.split())
-
-
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as directory:
         check_views(tap, directory)
-    why = why_no_guest()
+    why = why_no_guest(SOURCE, os.environ["EVC"], FILES)
     if why:
         tap.skip("guests print what was predicted", why)
         return tap.close()

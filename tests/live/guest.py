@@ -28,6 +28,7 @@ BOOT_SECONDS = 60
 
 sys.path.insert(0, os.path.join(SOURCE, "demo"))
 from compare import differences, leaves  # noqa: E402 pylint: disable=wrong-import-position
+from ground import why_no_guest  # noqa: E402 pylint: disable=wrong-import-position
 from tap import Tap  # noqa: E402 pylint: disable=wrong-import-position
 
 INTEL, AMD = "GenuineIntel", "AuthenticAMD"
@@ -163,17 +164,10 @@ def check_capture(tap):
     tap.result("kvm" in host and "could not be tried" not in done.stderr, name, done.stderr.splitlines())
 
 
-def why_no_guest():
-    if not shutil.which("qemu-system-x86_64"):
-        return "qemu-system-x86_64 is not installed"
-    done = run(os.path.join(SOURCE, "demo/guest-files"), FILES, timeout=120)
-    return None if done.returncode == 0 else "no kernel to boot: " + " ".join(done.stderr.split())
-
-
 def main():
     tap = Tap()
     check_capture(tap)
-    why = why_no_guest()
+    why = why_no_guest(SOURCE, EVC, FILES)
     if why:
         tap.skip("guests see what was promised", why)
         return tap.close()

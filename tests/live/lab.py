@@ -11,7 +11,6 @@ Environment: EVC (the program), EVC_SOURCE (the tree), EVC_LAB_CACHE (where a la
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -280,12 +279,9 @@ def check_run(tap):
 
 
 def why_no_lab():
-    if not shutil.which(image.QEMU):
-        return f"{image.QEMU} is not installed"
-    try:
-        image.build(EVC)
-    except (image.Trouble, OSError, subprocess.SubprocessError) as trouble:
-        return f"nothing to boot: {trouble}"
+    _, why = image.ready(EVC)
+    if why:
+        return why
     with open("/proc/meminfo", encoding="ascii") as stream:
         free = int(re.search(r"MemAvailable:\s+(\d+)", stream.read())[1]) >> 10
     return None if free > 4000 else f"two hosts want 2.6 GB of memory, {free} MB are free"

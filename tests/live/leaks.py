@@ -10,7 +10,6 @@ Environment: EVC (the program), EVC_SOURCE (the tree), EVC_LAB_CACHE (where a la
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,16 +34,6 @@ BOOT = """evc observe --initrd /tmp/probe && exec timeout 150 qemu-system-x86_64
 
 def lab(*argv, timeout=300):
     return subprocess.run([sys.executable, LAB, *argv], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False)
-
-
-def why_no_lab():
-    if not shutil.which(image.QEMU):
-        return f"{image.QEMU} is not installed"
-    try:
-        image.build(EVC)
-    except (image.Trouble, OSError, subprocess.SubprocessError) as trouble:
-        return f"nothing to boot: {trouble}"
-    return None
 
 
 def check_host(tap):
@@ -83,7 +72,7 @@ def check_guest(tap, folder):
 
 def main():
     tap = Tap()
-    why = why_no_lab()
+    _, why = image.ready(EVC)
     if why:
         tap.skip("hidden instructions on real KVM", why)
         return tap.close()

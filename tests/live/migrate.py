@@ -28,6 +28,7 @@ FILES = os.path.abspath(os.environ.get("EVC_GUEST") or os.path.join(os.path.dirn
 sys.path.insert(0, os.path.join(SOURCE, "tests/live"))
 import moving  # noqa: E402 pylint: disable=wrong-import-position
 from moving import CHANGED, LOST, MOVED, PAUSED, STAYED, TWICE  # noqa: E402 pylint: disable=wrong-import-position
+from tap import Tap  # noqa: E402 pylint: disable=wrong-import-position
 
 HASWELL, ROME = ["-cpu", "Haswell-noTSX"], ["-cpu", "EPYC-Rome"]
 
@@ -106,27 +107,6 @@ POINTS = {
     "running": ("destination", "from", '"running": true', "after"),
     "ending": ("source", "to", '"quit"', "before"),
 }
-
-
-class Tap:
-    def __init__(self):
-        self.number = self.failed = 0
-
-    def result(self, good, name, notes=()):
-        self.number += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.number} - {name}")
-        for note in notes:
-            print(f"# {note}")
-        sys.stdout.flush()
-
-    def skip(self, name, why):
-        self.number += 1
-        print(f"ok {self.number} - {name} # SKIP {why}")
-
-    def close(self):
-        print(f"1..{self.number}")
-        return 1 if self.failed else 0
 
 
 class Rig:

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ BOOT_SECONDS = 90
 
 sys.path.insert(0, os.path.join(SOURCE, "demo"))
 from compare import leaves  # noqa: E402 pylint: disable=wrong-import-position
+from ground import why_no_guest  # noqa: E402 pylint: disable=wrong-import-position
 from tap import Tap  # noqa: E402 pylint: disable=wrong-import-position
 
 # The emulation of QEMU 7.2 and later executes RDSEED wherever it has RDRAND.
@@ -139,17 +139,10 @@ def check_refusals(tap, directory):
     tap.result(path in done.stderr and "not a CPUID dump" in done.stderr, "and what it is not is said", [done.stderr.strip()])
 
 
-def why_no_guest():
-    if not shutil.which("qemu-system-x86_64"):
-        return "qemu-system-x86_64 is not installed"
-    done = run(os.path.join(SOURCE, "demo/guest-files"), FILES, timeout=120)
-    return None if done.returncode == 0 else "no kernel to boot: " + " ".join(done.stderr.split())
-
-
 def main():
     tap = Tap()
     check_here(tap)
-    why = why_no_guest()
+    why = why_no_guest(SOURCE, EVC, FILES)
     with tempfile.TemporaryDirectory() as directory:
         check_refusals(tap, directory)
         if why:

@@ -10,7 +10,6 @@ Environment: EVC (the program), EVC_SOURCE (the tree), EVC_LAB_CACHE (where a la
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -150,21 +149,9 @@ def check_lab(tap, folder, program):
     check_inside(tap)
 
 
-def find_kernel():
-    """A kernel to boot, and why there is no lab, "" when there is."""
-    if not shutil.which(image.QEMU):
-        return None, f"{image.QEMU} is not installed"
-    try:
-        kernel = image.one(os.path.join(image.kernel_folder(image.cache_folder()), "boot/vmlinuz-*"), "kernel")
-        image.build(EVC)
-    except (image.Trouble, OSError, subprocess.SubprocessError) as trouble:
-        return None, f"nothing to boot: {trouble}"
-    return kernel, ""
-
-
 def main():
     tap = Tap()
-    kernel, why = find_kernel()
+    kernel, why = image.ready(EVC)
     check_here(tap, kernel)
     if why:
         tap.skip("guests on a real KVM see what was predicted", why)
