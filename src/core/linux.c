@@ -62,67 +62,27 @@ static void detect(struct evc_linux_work *work)
 	work->xlevel_known = known[0] == UINT32_MAX;
 }
 
-/* Which rules are asked: the vendor's, or those of both large ones where it is not known. */
-static void early_vendor(struct evc_linux_work *work)
-{
-	switch (work->vendor) {
-	case EVC_LINUX_VENDOR_INTEL:
-		evc_linux_intel_early(work);
-		break;
-	case EVC_LINUX_VENDOR_AMD:
-		evc_linux_amd_early(work);
-		break;
-	case EVC_LINUX_VENDOR_HYGON:
-		evc_linux_hygon_early(work);
-		break;
-	case EVC_LINUX_VENDOR_CENTAUR:
-		evc_linux_centaur_early(work);
-		break;
-	case EVC_LINUX_VENDOR_ZHAOXIN:
-		evc_linux_zhaoxin_early(work);
-		break;
-	case EVC_LINUX_VENDOR_TRANSMETA:
-	case EVC_LINUX_VENDOR_NSC:
-	case EVC_LINUX_VENDOR_VORTEX:
-	case EVC_LINUX_VENDOR_ANY:
-	case EVC_LINUX_N_VENDORS:
-		break;
-	}
-}
+/* What the kernel does for a vendor's CPUs: at first, then once, then for each CPU. */
+static const struct {
+	void (*early)(struct evc_linux_work *work);
+	void (*boot)(struct evc_linux_work *work);
+	void (*late)(struct evc_linux_work *work);
+} vendors[EVC_LINUX_N_VENDORS] = {
+	[EVC_LINUX_VENDOR_INTEL] = { .early = evc_linux_intel_early, .late = evc_linux_intel_late },
+	[EVC_LINUX_VENDOR_AMD] = { .early = evc_linux_amd_early,
+	                           .boot = evc_linux_amd_bsp,
+	                           .late = evc_linux_amd_late },
+	[EVC_LINUX_VENDOR_HYGON] = { .early = evc_linux_hygon_early,
+	                             .boot = evc_linux_hygon_bsp,
+	                             .late = evc_linux_hygon_late },
+	[EVC_LINUX_VENDOR_CENTAUR] = { .early = evc_linux_centaur_early, .late = evc_linux_centaur_late },
+	[EVC_LINUX_VENDOR_ZHAOXIN] = { .early = evc_linux_zhaoxin_early, .late = evc_linux_zhaoxin_late },
+};
 
-static void boot_vendor(struct evc_linux_work *work)
+static void ask(void (*rules)(struct evc_linux_work *work), struct evc_linux_work *work)
 {
-	if (work->vendor == EVC_LINUX_VENDOR_AMD)
-		evc_linux_amd_bsp(work);
-	else if (work->vendor == EVC_LINUX_VENDOR_HYGON)
-		evc_linux_hygon_bsp(work);
-}
-
-static void late_vendor(struct evc_linux_work *work)
-{
-	switch (work->vendor) {
-	case EVC_LINUX_VENDOR_INTEL:
-		evc_linux_intel_late(work);
-		break;
-	case EVC_LINUX_VENDOR_AMD:
-		evc_linux_amd_late(work);
-		break;
-	case EVC_LINUX_VENDOR_HYGON:
-		evc_linux_hygon_late(work);
-		break;
-	case EVC_LINUX_VENDOR_CENTAUR:
-		evc_linux_centaur_late(work);
-		break;
-	case EVC_LINUX_VENDOR_ZHAOXIN:
-		evc_linux_zhaoxin_late(work);
-		break;
-	case EVC_LINUX_VENDOR_TRANSMETA:
-	case EVC_LINUX_VENDOR_NSC:
-	case EVC_LINUX_VENDOR_VORTEX:
-	case EVC_LINUX_VENDOR_ANY:
-	case EVC_LINUX_N_VENDORS:
-		break;
-	}
+	if (rules)
+		rules(work);
 }
 
 /* early_identify_cpu: the boot CPU for the first time, and the bugs of all. */
@@ -132,9 +92,9 @@ static void early_identify(struct evc_linux_work *work)
 	evc_linux_find_platform(work);
 	evc_linux_force(work, EVC_LINUX_F_CPUID, evc_linux_yes(), "common.c:early_identify_cpu");
 	evc_linux_options(work);
-	early_vendor(work);
+	ask(vendors[work->vendor].early, work);
 	evc_linux_filter(work);
-	boot_vendor(work);
+	ask(vendors[work->vendor].boot, work);
 	evc_linux_bugs(work);
 	evc_linux_split_lock(work);
 	evc_linux_force(work, EVC_LINUX_F_NOPL, evc_linux_yes(), "common.c:detect_nopl");
@@ -145,7 +105,7 @@ static void identify(struct evc_linux_work *work)
 {
 	evc_linux_zero(work);
 	evc_linux_get_cpu_cap(work);
-	late_vendor(work);
+	ask(vendors[work->vendor].late, work);
 	evc_linux_filter(work);
 	evc_linux_control_registers(work);
 	evc_linux_apply_forced(work);
