@@ -302,6 +302,20 @@ struct evc_linux_truth evc_linux_view_flag(const struct evc_linux_view *view, en
 struct evc_linux_truth evc_linux_view_bug(const struct evc_linux_view *view, enum evc_linux_bug bug);
 struct evc_linux_truth evc_linux_view_vmx(const struct evc_linux_view *view, unsigned place);
 
+/* What a line that is made of words can say in a tree; the names are the tree's. */
+struct evc_linux_words {
+	enum evc_linux_line line;
+	const struct evc_linux_name *names; /* in printing order */
+	size_t n;
+};
+
+/* EVC_LINUX_FLAGS, EVC_LINUX_VMX_FLAGS or EVC_LINUX_BUGS; another line has no words. */
+struct evc_linux_words evc_linux_tree_words(const struct evc_linux_tree *tree, enum evc_linux_line line);
+
+/* The truth of words->names[i]; those of vmx have to be of the view's own tree. */
+struct evc_linux_truth evc_linux_view_word(const struct evc_linux_view *view,
+                                           const struct evc_linux_words *words, size_t i);
+
 /* --- why ---------------------------------------------------------------------------------------- */
 
 /* CPUs of a vendor in a range of families and models, and of steppings. */

@@ -326,22 +326,17 @@ static void compare_lines(const struct evc_linux_told *before, const struct evc_
 static void compare_words(const struct evc_linux_told *before, const struct evc_linux_told *after, bool bugs,
                           struct evc_linux_changes *changes)
 {
-	const struct evc_linux_tree *tree = before->view->tree;
-	const struct evc_linux_name *names = bugs ? tree->bugs : tree->flags;
-	size_t n = bugs ? tree->n_bugs : tree->n_flags;
+	struct evc_linux_words words =
+		evc_linux_tree_words(before->view->tree, bugs ? EVC_LINUX_BUGS : EVC_LINUX_FLAGS);
 
-	for (size_t i = 0; i < n; i++) {
-		struct evc_linux_change change = { .id = names[i].symbol };
+	for (size_t i = 0; i < words.n; i++) {
+		struct evc_linux_change change = {
+			.id = words.names[i].symbol,
+			.target = bugs ? EVC_LINUX_TARGET_BUG : EVC_LINUX_TARGET_FLAG,
+			.before = evc_linux_view_word(before->view, &words, i),
+			.after = evc_linux_view_word(after->view, &words, i),
+		};
 
-		if (bugs) {
-			change.target = EVC_LINUX_TARGET_BUG;
-			change.before = evc_linux_view_bug(before->view, (enum evc_linux_bug)change.id);
-			change.after = evc_linux_view_bug(after->view, (enum evc_linux_bug)change.id);
-		} else {
-			change.target = EVC_LINUX_TARGET_FLAG;
-			change.before = evc_linux_view_flag(before->view, (enum evc_linux_flag)change.id);
-			change.after = evc_linux_view_flag(after->view, (enum evc_linux_flag)change.id);
-		}
 		if (!same_truth(change.before, change.after))
 			evc_linux_find_causes(before, after, append(changes, &change));
 	}

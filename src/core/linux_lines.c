@@ -289,3 +289,29 @@ void evc_linux_lines(struct evc_linux_work *work)
 	address_sizes(work);
 	power(work);
 }
+
+struct evc_linux_words evc_linux_tree_words(const struct evc_linux_tree *tree, enum evc_linux_line line)
+{
+	struct evc_linux_words words = { .line = line };
+
+	if (line == EVC_LINUX_FLAGS)
+		words = (struct evc_linux_words){ .line = line, .names = tree->flags, .n = tree->n_flags };
+	else if (line == EVC_LINUX_VMX_FLAGS)
+		words = (struct evc_linux_words){ .line = line, .names = tree->vmx, .n = tree->n_vmx };
+	else if (line == EVC_LINUX_BUGS)
+		words = (struct evc_linux_words){ .line = line, .names = tree->bugs, .n = tree->n_bugs };
+	return words;
+}
+
+struct evc_linux_truth evc_linux_view_word(const struct evc_linux_view *view,
+                                           const struct evc_linux_words *words, size_t i)
+{
+	const struct evc_linux_name *name = &words->names[i];
+
+	if (words->line == EVC_LINUX_FLAGS)
+		return evc_linux_view_flag(view, (enum evc_linux_flag)name->symbol);
+	if (words->line == EVC_LINUX_BUGS)
+		return evc_linux_view_bug(view, (enum evc_linux_bug)name->symbol);
+	/* Of VMX by place: they have no symbol of their own. */
+	return evc_linux_view_vmx(view, name->place);
+}

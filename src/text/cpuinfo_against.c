@@ -76,28 +76,17 @@ static void compare_line(const struct evc_linux_view *view, const struct evc_cpu
 		add(found, difference);
 }
 
-/* The words of one line; vmx: by place, since they have no symbol of their own. */
+/* The words of one line. */
 static void compare_words(const struct evc_linux_view *view, const struct evc_cpuinfo_line *real,
                           enum evc_linux_line line, struct found *found)
 {
-	const struct evc_linux_tree *tree = view->tree;
-	const struct evc_linux_name *names = line == EVC_LINUX_FLAGS  ? tree->flags
-	                                     : line == EVC_LINUX_BUGS ? tree->bugs
-	                                                              : tree->vmx;
-	size_t n = line == EVC_LINUX_FLAGS  ? tree->n_flags
-	           : line == EVC_LINUX_BUGS ? tree->n_bugs
-	                                    : tree->n_vmx;
+	struct evc_linux_words words = evc_linux_tree_words(view->tree, line);
 	enum evc_linux_target target = line == EVC_LINUX_BUGS ? EVC_LINUX_TARGET_BUG : EVC_LINUX_TARGET_FLAG;
 
-	for (size_t i = 0; i < n; i++) {
-		struct evc_span name = evc_span_from(names[i].name);
+	for (size_t i = 0; i < words.n; i++) {
+		struct evc_span name = evc_span_from(words.names[i].name);
 		bool has = evc_cpuinfo_has(real, name);
-		struct evc_linux_truth truth =
-			line == EVC_LINUX_FLAGS
-				? evc_linux_view_flag(view, (enum evc_linux_flag)names[i].symbol)
-			: line == EVC_LINUX_BUGS
-				? evc_linux_view_bug(view, (enum evc_linux_bug)names[i].symbol)
-				: evc_linux_view_vmx(view, names[i].place);
+		struct evc_linux_truth truth = evc_linux_view_word(view, &words, i);
 
 		if (truth.truth == (has ? EVC_PRESENT : EVC_ABSENT))
 			continue;
@@ -117,21 +106,15 @@ static void compare_words(const struct evc_linux_view *view, const struct evc_cp
 static void compare_strangers(const struct evc_linux_view *view, const struct evc_cpuinfo_line *real,
                               enum evc_linux_line line, struct found *found)
 {
-	const struct evc_linux_tree *tree = view->tree;
-	const struct evc_linux_name *names = line == EVC_LINUX_FLAGS  ? tree->flags
-	                                     : line == EVC_LINUX_BUGS ? tree->bugs
-	                                                              : tree->vmx;
-	size_t n = line == EVC_LINUX_FLAGS  ? tree->n_flags
-	           : line == EVC_LINUX_BUGS ? tree->n_bugs
-	                                    : tree->n_vmx;
+	struct evc_linux_words words = evc_linux_tree_words(view->tree, line);
 	struct evc_span rest = real ? real->value : nothing, word;
 
 	while (evc_span_word(&rest, &word)) {
 		size_t i = 0;
 
-		while (i < n && !evc_span_equals(word, names[i].name))
+		while (i < words.n && !evc_span_equals(word, words.names[i].name))
 			i++;
-		if (i == n)
+		if (i == words.n)
 			add(found, (struct evc_cpuinfo_difference){ .target = line == EVC_LINUX_BUGS
 			                                                              ? EVC_LINUX_TARGET_BUG
 			                                                              : EVC_LINUX_TARGET_FLAG,

@@ -99,19 +99,16 @@ static bool fill(struct table *table, const struct evc_linux_view *views, size_t
                  bool bugs)
 {
 	const struct evc_linux_tree *tree = &evc_linux_trees[column];
-	const struct evc_linux_name *names = bugs ? tree->bugs : tree->flags;
-	size_t n = bugs ? tree->n_bugs : tree->n_flags;
+	struct evc_linux_words words = evc_linux_tree_words(tree, bugs ? EVC_LINUX_BUGS : EVC_LINUX_FLAGS);
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < words.n; i++) {
 		struct evc_linux_truth truths[2] = { 0 };
-		struct evc_cpuinfo_kernels_row *row = row_of(table, names[i].name, bugs);
+		struct evc_cpuinfo_kernels_row *row = row_of(table, words.names[i].name, bugs);
 
 		if (!row)
 			return false;
 		for (size_t v = 0; v < n_views; v++)
-			truths[v] =
-				bugs ? evc_linux_view_bug(&views[v], (enum evc_linux_bug)names[i].symbol)
-				     : evc_linux_view_flag(&views[v], (enum evc_linux_flag)names[i].symbol);
+			truths[v] = evc_linux_view_word(&views[v], &words, i);
 		row->cells[column] = cell_of(truths, n_views);
 	}
 	return true;

@@ -37,12 +37,11 @@ const char *evc_cpuinfo_name(const struct evc_linux_tree *tree, enum evc_linux_t
 /* The symbol that prints as this, in the tree or else in any. */
 static bool find_name(const struct evc_linux_tree *tree, bool bugs, struct evc_span text, uint16_t *ret_id)
 {
-	const struct evc_linux_name *names = bugs ? tree->bugs : tree->flags;
-	size_t n = bugs ? tree->n_bugs : tree->n_flags;
+	struct evc_linux_words words = evc_linux_tree_words(tree, bugs ? EVC_LINUX_BUGS : EVC_LINUX_FLAGS);
 
-	for (size_t i = 0; i < n; i++)
-		if (evc_span_equals(text, names[i].name)) {
-			*ret_id = names[i].symbol;
+	for (size_t i = 0; i < words.n; i++)
+		if (evc_span_equals(text, words.names[i].name)) {
+			*ret_id = words.names[i].symbol;
 			return true;
 		}
 	return false;
@@ -468,15 +467,15 @@ static void print_head(const struct evc_linux_view *view, const struct evc_cpuin
 static void list_causes(const struct evc_linux_view *view, const struct evc_linux_trace *trace, bool bugs,
                         struct evc_sink *sink)
 {
-	const struct evc_linux_name *names = bugs ? view->tree->bugs : view->tree->flags;
-	size_t n = bugs ? view->tree->n_bugs : view->tree->n_flags;
+	struct evc_linux_words words =
+		evc_linux_tree_words(view->tree, bugs ? EVC_LINUX_BUGS : EVC_LINUX_FLAGS);
 	enum evc_linux_target target = bugs ? EVC_LINUX_TARGET_BUG : EVC_LINUX_TARGET_FLAG;
 
-	for (size_t i = 0; i < n; i++) {
-		if (truth_of(view, target, names[i].symbol).truth == EVC_ABSENT)
+	for (size_t i = 0; i < words.n; i++) {
+		if (evc_linux_view_word(view, &words, i).truth == EVC_ABSENT)
 			continue;
-		evc_sink_printf(sink, "  %-20s ", names[i].name);
-		if (!evc_cpuinfo_cause(view->tree, trace, target, names[i].symbol, sink))
+		evc_sink_printf(sink, "  %-20s ", words.names[i].name);
+		if (!evc_cpuinfo_cause(view->tree, trace, target, words.names[i].symbol, sink))
 			evc_sink_puts(sink, "unknown");
 		evc_sink_puts(sink, "\n");
 	}

@@ -94,45 +94,12 @@ json_t *evc_cpuinfo_inputs_json(uint32_t mask)
 
 /* --- words: flags, vmx flags and bugs ------------------------------------------------------------- */
 
-/* The words of a line that is made of words. */
-struct words {
-	enum evc_linux_line line;
-	const struct evc_linux_name *names; /* that the tree prints, in order */
-	size_t n;
-};
-
-static struct words words_of(const struct evc_linux_view *view, enum evc_linux_line line)
-{
-	const struct evc_linux_tree *tree = view->tree;
-	struct words words = { .line = line };
-
-	if (line == EVC_LINUX_FLAGS)
-		words = (struct words){ .line = line, .names = tree->flags, .n = tree->n_flags };
-	else if (line == EVC_LINUX_VMX_FLAGS)
-		words = (struct words){ .line = line, .names = tree->vmx, .n = tree->n_vmx };
-	else if (line == EVC_LINUX_BUGS)
-		words = (struct words){ .line = line, .names = tree->bugs, .n = tree->n_bugs };
-	return words;
-}
-
-static struct evc_linux_truth word_truth(const struct evc_linux_view *view, const struct words *words,
-                                         size_t i)
-{
-	const struct evc_linux_name *name = &words->names[i];
-
-	if (words->line == EVC_LINUX_FLAGS)
-		return evc_linux_view_flag(view, (enum evc_linux_flag)name->symbol);
-	if (words->line == EVC_LINUX_BUGS)
-		return evc_linux_view_bug(view, (enum evc_linux_bug)name->symbol);
-	return evc_linux_view_vmx(view, name->place);
-}
-
 static void print_words(const struct evc_linux_view *view, enum evc_linux_line line, struct evc_sink *sink)
 {
-	struct words words = words_of(view, line);
+	struct evc_linux_words words = evc_linux_tree_words(view->tree, line);
 
 	for (size_t i = 0; i < words.n; i++)
-		if (word_truth(view, &words, i).truth == EVC_PRESENT) {
+		if (evc_linux_view_word(view, &words, i).truth == EVC_PRESENT) {
 			evc_sink_puts(sink, " ");
 			evc_sink_puts(sink, words.names[i].name);
 		}
@@ -228,14 +195,14 @@ void evc_cpuinfo_value(const struct evc_linux_view *view, enum evc_linux_line li
 /* Words that are not sure, in one remark for each mask and truth. */
 static void remark_words(const struct evc_linux_view *view, enum evc_linux_line line, struct evc_sink *sink)
 {
-	struct words words = words_of(view, line);
+	struct evc_linux_words words = evc_linux_tree_words(view->tree, line);
 	struct {
 		struct evc_linux_truth truth;
 	} told[32];
 	size_t n_told = 0;
 
 	for (size_t i = 0; i < words.n; i++) {
-		struct evc_linux_truth truth = word_truth(view, &words, i);
+		struct evc_linux_truth truth = evc_linux_view_word(view, &words, i);
 		size_t t = 0;
 
 		if (truth.truth != EVC_UNSURE && !truth.depends)
@@ -256,7 +223,7 @@ static void remark_words(const struct evc_linux_view *view, enum evc_linux_line 
 		}
 		evc_sink_puts(sink, ":");
 		for (size_t j = i; j < words.n; j++) {
-			struct evc_linux_truth other = word_truth(view, &words, j);
+			struct evc_linux_truth other = evc_linux_view_word(view, &words, j);
 
 			if (other.truth == truth.truth && other.depends == truth.depends)
 				evc_sink_printf(sink, " %s", words.names[j].name);
@@ -326,11 +293,11 @@ static json_t *truth_json(struct evc_linux_truth truth)
 static json_t *words_json(const struct evc_linux_view *view, const struct evc_linux_trace *trace,
                           enum evc_linux_line line)
 {
-	struct words words = words_of(view, line);
+	struct evc_linux_words words = evc_linux_tree_words(view->tree, line);
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < words.n; i++) {
-		struct evc_linux_truth truth = word_truth(view, &words, i);
+		struct evc_linux_truth truth = evc_linux_view_word(view, &words, i);
 		json_t *word;
 
 		if (truth.truth == EVC_ABSENT && !truth.depends)
