@@ -3,8 +3,8 @@
  * The public API (include/evc.h): a thin front of the layers below it.  Everything that an answer needs is
  * computed by core and printed by report; this file only keeps hosts, modes and memory together.
  */
-#include "core/check.h"
 #include "core/level.h"
+#include "core/side.h"
 #include "core/vcpu.h"
 #include "text/format.h"
 #include "text/modes.h"
@@ -157,29 +157,26 @@ static int answer(struct question *question, enum evc_verdict verdict, const cha
 	return EVC_OK;
 }
 
-/* The offers of all hosts as kinds of one host each. */
+/* All hosts as kinds of one host each. */
 static int make_kinds(struct question *question, struct evc_level_kind *kinds, struct evc_error *err)
 {
 	struct evc_hosts *hosts = &question->cluster->hosts;
+	struct evc_arena *arena = &question->cluster->arena;
+	struct evc_check_side *sides = evc_arena_array(arena, hosts->n, sizeof(*sides));
+	int status = EVC_OK;
 
-	for (size_t i = 0; i < hosts->n; i++) {
-		const struct evc_host *host = &hosts->items[i];
-		struct evc_offer *offer = evc_arena_alloc(&question->cluster->arena, sizeof(*offer));
-		int status;
-
-		if (!offer)
-			return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-		kinds[i] =
-			(struct evc_level_kind){ .name = host->name, .n_hosts = 1, .why = host->error.text };
-		if (host->reading == EVC_DAMAGED)
-			continue;
-		status = evc_offer_make(host, &question->options, &question->cluster->arena, offer,
-		                        &question->findings, err);
-		if (status < 0)
-			return status;
-		kinds[i].cpu = &offer->cpu;
+	if (!sides)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < hosts->n && status >= 0; i++) {
+		status = evc_side_make(&hosts->items[i], &question->options, arena, &sides[i],
+		                       &question->findings, err);
+		kinds[i] = (struct evc_level_kind){ .name = sides[i].name,
+			                            .n_hosts = 1,
+			                            .why = sides[i].why,
+			                            .cpu = sides[i].cpu,
+			                            .side = &sides[i] };
 	}
-	return EVC_OK;
+	return status;
 }
 
 int evc_cluster_level(struct evc_cluster *cluster, const char *mode, unsigned flags,
@@ -224,26 +221,11 @@ int evc_cluster_fits(struct evc_cluster *cluster, size_t guest, size_t host, uns
 	if (status < 0 || (status = host_exists(cluster, guest, err)) < 0 ||
 	    (status = host_exists(cluster, host, err)) < 0)
 		return status;
-	for (int i = 0; i < 2; i++) {
-		const struct evc_host *one = &hosts[i ? host : guest];
-		struct evc_offer *offer = evc_arena_alloc(&cluster->arena, sizeof(*offer));
-
-		if (!offer)
-			return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-		sides[i] = (struct evc_check_side){ .name = one->name,
-			                            .why = one->error.text,
-			                            .tsc_khz = one->facts.tsc_khz };
-		if (one->reading == EVC_DAMAGED)
-			continue;
-		status = evc_offer_make(one, &question.options, &cluster->arena, offer, &question.findings,
-		                        err);
-		if (status < 0)
-			return status;
-		evc_check_settle(&offer->cpu);
-		offer->cpu.microcode = one->facts.microcode;
-		sides[i].cpu = &offer->cpu;
-		sides[i].silicon = &offer->silicon;
-	}
+	for (int i = 0; i < 2 && status >= 0; i++)
+		status = evc_side_make(&hosts[i ? host : guest], &question.options, &cluster->arena,
+		                       &sides[i], &question.findings, err);
+	if (status < 0)
+		return status;
 	verdict = evc_check_move(&sides[0], &sides[1], &check, &question.findings);
 	return answer(&question, verdict, "", NULL, ret_answer, err);
 }

@@ -2,12 +2,12 @@
 /* evc apply: what a guest on a host sees at a mode, as a dump. */
 #include "verb/verbs.h"
 
+#include "core/side.h"
 #include "core/vcpu.h"
 #include "text/report.h"
 #include "verb/cluster.h"
 #include "verb/input.h"
 #include "verb/seen.h"
-#include "verb/side.h"
 
 #include <string.h>
 
@@ -84,7 +84,7 @@ static int make_level(struct evc_command *command, struct wish *wish, struct evc
 	struct evc_level_kind *kinds;
 	size_t n_paths;
 	const char *const *paths = evc_args_values(&command->args, "with", &n_paths);
-	int status = evc_side_make(command, &wish->host, &wish->options, NULL, &side, err);
+	int status = evc_side_make(&wish->host, &wish->options, command->arena, &side, NULL, err);
 
 	if (status >= 0)
 		status = evc_cluster_read(command, paths, n_paths, &wish->options, &others, &told, err);

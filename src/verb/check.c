@@ -5,7 +5,7 @@
 #include "text/report.h"
 #include "verb/input.h"
 #include "verb/seen.h"
-#include "verb/side.h"
+#include "verb/sides.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verb/cluster.h"
 
-#include "verb/side.h"
+#include "core/side.h"
 
 #include <string.h>
 
@@ -140,7 +140,7 @@ static int make_kind(struct work *work, size_t i, struct evc_error *err)
 		put_kind(work, kind, &level);
 		return EVC_OK;
 	}
-	status = evc_side_make(work->command, &kind->host, work->options, &sayings, &work->sides[i], err);
+	status = evc_side_make(&kind->host, work->options, arena, &work->sides[i], &sayings, err);
 	if (status < 0)
 		return status;
 	take_sayings(work, &sayings, kind->n_hosts);

@@ -8,7 +8,7 @@
 #include "text/matrix.h"
 #include "text/report.h"
 #include "verb/input.h"
-#include "verb/side.h"
+#include "verb/sides.h"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -3,6 +3,7 @@
 #include "verb/verbs.h"
 
 #include "core/qemu.h"
+#include "core/side.h"
 #include "core/vcpu.h"
 #include "guest/qmp.h"
 #include "guest/record.h"
@@ -16,7 +17,6 @@
 #include "verb/input.h"
 #include "verb/recipe.h"
 #include "verb/run_check.h"
-#include "verb/side.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -153,7 +153,7 @@ static int find_causes(struct evc_command *command, const struct job *job, const
 {
 	const struct evc_check_options check = { .modes = &job->modes };
 	struct evc_check_side side;
-	int status = evc_side_make(command, host, options, NULL, &side, err);
+	int status = evc_side_make(host, options, command->arena, &side, NULL, err);
 
 	for (size_t i = 0; i < findings->n && status >= 0; i++) {
 		struct evc_finding *finding = &findings->items[i];
@@ -179,7 +179,7 @@ static int check_machine(struct evc_command *command, const struct job *job, str
 	int status = evc_capture(command->arena, &capture, &machine, &notes, err);
 
 	if (status >= 0)
-		status = evc_side_make(command, &machine, &options, NULL, &side, err);
+		status = evc_side_make(&machine, &options, command->arena, &side, NULL, err);
 	if (status < 0)
 		return status;
 	EVC_SET_FOREACH(id, &job->cpu.features)

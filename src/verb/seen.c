@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "verb/seen.h"
 
+#include "core/side.h"
 #include "core/vcpu.h"
-#include "verb/side.h"
 
 #include <string.h>
 
