@@ -101,6 +101,12 @@ static const struct rule {
 	  .needs = EVC_N_FEATURES,
 	  .cause = EVC_CAUSE_QEMU_ADDS,
 	  .why = "QEMU repeats leaf 1 EAX here; Intel's CPUs have zero" },
+	{ .first = EVC_F_E_VENDORID_0,
+	  .last = EVC_F_E_VENDORID_1,
+	  .by = QEMU | TCG,
+	  .needs = EVC_N_FEATURES,
+	  .cause = EVC_CAUSE_QEMU_ADDS,
+	  .why = "QEMU repeats leaf 0's vendor here; Intel's CPUs have zero" },
 };
 
 static bool sees(const struct evc_dump *seen, enum evc_feature_id id)
@@ -117,6 +123,15 @@ static bool is_repeated_signature(const struct evc_dump *seen, const struct evc_
 	uint64_t known, signature = evc_dump_register(seen, first.leaf, 0, first.reg, &known);
 
 	return evc_dump_register(seen, place->leaf, 0, place->reg, &known) == signature;
+}
+
+/* In leaf 0x80000000 each register is that of leaf 0. */
+static bool is_repeated_vendor(const struct evc_dump *seen, const struct evc_bit *place)
+{
+	uint64_t known;
+
+	return evc_dump_register(seen, place->leaf, 0, place->reg, &known) ==
+	       evc_dump_register(seen, evc_features[EVC_F_CPU_VENDORID_0].bit.leaf, 0, place->reg, &known);
 }
 
 static bool is_same_brand(const struct evc_compare *compare)
@@ -150,6 +165,8 @@ static bool holds(const struct rule *rule, const struct evc_compare *compare,
 		return is_same_brand(compare);
 	if (rule->first == EVC_F_E_STEPPING_ID)
 		return is_repeated_signature(compare->seen, &difference->place);
+	if (rule->first == EVC_F_E_VENDORID_0)
+		return is_repeated_vendor(compare->seen, &difference->place);
 	return is_size(compare->seen, id);
 }
 

@@ -69,7 +69,8 @@ static int look_around(struct evc_command *command, struct evc_verify *verify, s
 static int choose_host(struct evc_command *command, struct evc_verify *verify, struct evc_error *err)
 {
 	const char *path = evc_args_value(&command->args, "host");
-	struct evc_offer_options options = { 0 };
+	/* The guests run here: what this machine's QEMU has no name for they cannot be shown. */
+	struct evc_offer_options options = { .qemu = verify->here.facts.qemu };
 	int status;
 
 	verify->host = verify->here;

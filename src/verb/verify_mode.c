@@ -37,9 +37,10 @@ static struct evc_cpu tcg_can(const struct evc_verify *verify)
 	struct evc_target_cpu target = { 0 };
 	struct evc_cpu cpu = verify->offer.cpu;
 
-	cpu.value[evc_features[EVC_F_PHYS_ADDR_BITS].slot] = evc_target_phys_bits(&target, &options);
+	struct evc_set bits = evc_set_or(&evc_rule_sets[EVC_RULE_AND], &evc_rule_sets[EVC_RULE_OR]);
 
-	EVC_SET_FOREACH(id, &evc_rule_sets[EVC_RULE_AND])
+	cpu.value[evc_features[EVC_F_PHYS_ADDR_BITS].slot] = evc_target_phys_bits(&target, &options);
+	EVC_SET_FOREACH(id, &bits)
 	{
 		if (evc_features[id].bit.reg == EVC_MSR || evc_set_has(&evc_qemu_automatic, id) ||
 		    evc_qemu_tcg_shows(id, verify->qemu))
