@@ -27,6 +27,9 @@ static const struct evc_param params[] = {
 	  .value = "ACCEL",
 	  .help = "of the probe guest: kvm or tcg; kvm unless it is not there" },
 	{ .name = "kernel", .value = "FILE", .help = "Linux kernel of the probe guest" },
+	{ .name = "machine",
+	  .value = "TYPE",
+	  .help = "machine type of the probe guest: this QEMU's newest pc-q35 unless given" },
 	{ .name = "cost", .help = "measure what one CPUID costs a guest: an exit to KVM and back" },
 	{ 0 },
 };
@@ -252,6 +255,7 @@ static int run(struct evc_command *command, struct evc_error *err)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	verify->arena = command->arena;
 	verify->kernel = evc_args_value(args, "kernel");
+	verify->machine = evc_args_value(args, "machine");
 	verify->micro = !evc_args_flag(args, "inside");
 	verify->inside = !evc_args_flag(args, "micro");
 	if ((status = evc_input_modes(command, &verify->modes, err)) < 0 ||

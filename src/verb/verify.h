@@ -60,6 +60,7 @@ struct evc_verify {
 	bool micro, inside;          /* wanted */
 	unsigned qemu;               /* version; 0: there is none */
 	const char *kernel;          /* of the probe guest; NULL: one is found */
+	const char *machine;         /* its machine type; NULL: the newest pc-q35 of this QEMU */
 };
 
 /* Try one mode; version 0: the newest that the host has.  Fails on memory only. */

@@ -226,7 +226,9 @@ static int try_micro(const struct evc_verify *verify, struct evc_verify_proof *p
 static const char *const *qemu_arguments(const struct evc_verify *verify, const struct evc_target_cpu *cpu)
 {
 	enum { MACHINE, TYPE, CPU, VALUE, END };
-	struct evc_target_options options = { .accel = verify->accel, .qemu = verify->qemu };
+	struct evc_target_options options = { .accel = verify->accel,
+		                              .qemu = verify->qemu,
+		                              .machine = verify->machine };
 	struct evc_findings losses = { .arena = verify->arena };
 	const char **arguments = evc_arena_array(verify->arena, END + 1, sizeof(*arguments));
 	struct evc_sink value = { 0 };

@@ -127,6 +127,9 @@ static const struct row {
 	{ "QEMU describes its own caches", EVC_F_CACHE_LINESIZE, 5, EVC_BY_QEMU, true, false, false, MAY, EVC_NOTE, EVC_CAUSE_QEMU_ADDS },
 	{ "KVM alone does not describe caches", EVC_F_CACHE_LINESIZE, 5, EVC_BY_KVM, false, true, false, EVC_FINDING_VALUE, EVC_BLOCKS, EVC_CAUSE_OVERRIDE },
 	{ "QEMU states the extensions of MWAIT", EVC_F_MWAIT_EXT, 1, EVC_BY_TCG, true, false, false, MAY, EVC_NOTE, EVC_CAUSE_QEMU_ADDS },
+	{ "QEMU repeats the vendor for every vendor", EVC_F_E_VENDORID_0, 0x756e6547, EVC_BY_QEMU, true, false, false, MAY, EVC_NOTE, EVC_CAUSE_QEMU_ADDS },
+	{ "another vendor than leaf 0's is not repeated", EVC_F_E_VENDORID_0, 0x68747541, EVC_BY_QEMU, true, false, false, EVC_FINDING_VALUE, EVC_BLOCKS, EVC_CAUSE_QEMU_ADDS },
+	{ "KVM alone repeats nothing", EVC_F_E_VENDORID_1, 0x49656e69, EVC_BY_KVM, false, true, false, EVC_FINDING_VALUE, EVC_BLOCKS, EVC_CAUSE_OVERRIDE },
 	{ "an MSR counts like a leaf", EVC_F_RDCL_NO, 1, EVC_BY_KVM, false, true, false, EVC_FINDING_LEAKED, EVC_BLOCKS, EVC_CAUSE_OVERRIDE },
 	/* clang-format on */
 };
