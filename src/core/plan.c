@@ -59,12 +59,12 @@ static const char *const checked[] = {
 	"x-migrate-smi-count",
 };
 
-static bool is_checked(const char *name)
+bool evc_plan_compares(const char *name)
 {
 	for (size_t i = 0; i < sizeof(checked) / sizeof(checked[0]); i++)
 		if (!strcmp(checked[i], name))
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 /* The same sentence about the next vCPU is not said again. */
@@ -303,7 +303,7 @@ static void compare_properties(struct comparison *c, const struct evc_plan_prope
 		const struct evc_plan_property *b = order >= 0 ? &there->items[j++] : NULL;
 
 		assert(a || b);
-		if (is_checked((a ? a : b)->name))
+		if (!evc_plan_compares((a ? a : b)->name))
 			continue;
 		if (a && b && strcmp(a->value, b->value) != 0)
 			property_differs(c, a->name, a->value, b->value);

@@ -72,6 +72,12 @@ struct evc_plan_verdict evc_plan_move(const struct evc_plan_side *source,
 enum evc_verdict evc_plan_same_vcpus(const struct evc_plan_side *source,
                                      const struct evc_plan_side *destination, struct evc_findings *findings);
 
+/*
+ * Is a property of this name compared at all?  False for those that only say how QEMU came to its values, and
+ * for handles of its process.
+ */
+bool evc_plan_compares(const char *name);
+
 /* The value of a property; NULL: there is none. */
 const char *evc_plan_value(const struct evc_plan_properties *properties, const char *name);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "guest/given.h"
+#include "guest/given-private.h"
 
-#include "core/qemu.h"
 #include "host/cpuid.h"
 #include "text/qom.h"
 
@@ -9,12 +8,37 @@
 
 enum { MAX_VCPUS = 4096 };
 
-/* Of each vCPU but the first: if these are the same, everything is. */
+/* Where the first vCPU nearly always is, so that its properties are listed before QEMU says where. */
+static const char first_vcpu[] = "/machine/unattached/device[0]";
+/* Of other vCPUs: if these are the same, everything is. */
 static const char *const telling[] = {
-	"vendor", "family",      "model",     "stepping",      "model-id",      "level",
-	"xlevel", "level-func7", "phys-bits", "tsc-frequency", "feature-words", "unavailable-features",
+	"feature-words", "unavailable-features",
+	"vendor",        "family",
+	"model",         "stepping",
+	"model-id",      "level",
+	"xlevel",        "level-func7",
+	"phys-bits",     "tsc-frequency",
 };
-enum { N_TELLING = sizeof(telling) / sizeof(telling[0]) };
+enum {
+	N_TELLING = sizeof(telling) / sizeof(telling[0]),
+	N_BRIEF = 1, /* of them, for vCPUs that the machine made: all of one line, -cpu */
+};
+
+/* What is asked of a QEMU first, all at once. */
+enum {
+	STATUS,
+	TYPE,
+	TOPOLOGY,
+	MEMORY,
+	KVM,
+	JIT,
+	SEV,
+	VCPUS,
+	LISTING,
+	NAME, /* from here on not for a comparison */
+	UUID,
+	N_FIRST,
+};
 
 static const char *copy(struct evc_arena *arena, const json_t *text)
 {
@@ -25,16 +49,11 @@ static const char *copy(struct evc_arena *arena, const json_t *text)
 	return result ? result : "";
 }
 
-static int query(struct evc_qmp *qmp, const char *command, json_t **ret_value, struct evc_error *err)
+struct evc_qmp_question evc_given_get(const char *path, const char *property)
 {
-	return evc_qmp_call(qmp, command, NULL, EVC_QMP_TIMEOUT, ret_value, err);
-}
-
-static int get(struct evc_qmp *qmp, const char *path, const char *property, json_t **ret_value,
-               struct evc_error *err)
-{
-	return evc_qmp_call(qmp, "qom-get", json_pack("{s:s, s:s}", "path", path, "property", property),
-	                    EVC_QMP_TIMEOUT, ret_value, err);
+	return (struct evc_qmp_question){
+		.command = "qom-get", .arguments = json_pack("{s:s, s:s}", "path", path, "property", property)
+	};
 }
 
 /* "pc-q35-7.2-machine" is a type of object; what it is called with -machine has no "-machine". */
@@ -50,192 +69,75 @@ static const char *machine_name(struct evc_arena *arena, const json_t *type)
 	return name ? name : "";
 }
 
+/* Without these answers nothing can be said: QEMU's reason for the one that is missing. */
+static int check_answers(struct evc_qmp *qmp, json_t *const *answers, struct evc_error *err)
+{
+	static const char *const names[] = { [STATUS] = "query-status",
+		                             [MEMORY] = "query-memory-size-summary",
+		                             [KVM] = "query-kvm",
+		                             [VCPUS] = "query-cpus-fast" };
+
+	for (int i = 0; i <= VCPUS; i++)
+		if (!answers[i] && names[i]) {
+			int status = evc_qmp_call(qmp, names[i], NULL, EVC_QMP_TIMEOUT, NULL, err);
+
+			return status < 0 ? status : evc_fail(err, EVC_ERR_IO, "QEMU refused %s", names[i]);
+		}
+	if (!answers[TYPE] || !answers[TOPOLOGY])
+		return evc_fail(err, EVC_ERR_UNSUPPORTED,
+		                "QEMU does not tell its machine's type and topology");
+	return EVC_OK;
+}
+
 /* Which accelerator: QEMU tells of KVM whether it is in use, and of translated code only when it translates.
  */
-static int ask_accel(struct evc_qmp *qmp, const char **ret_accel, struct evc_error *err)
+static const char *accel_of(json_t *const *answers)
 {
-	json_t *value = NULL;
-	bool kvm;
-	int status = query(qmp, "query-kvm", &value, err);
-
-	if (status < 0)
-		return status;
-	kvm = json_is_true(json_object_get(value, "enabled"));
-	json_decref(value);
-	*ret_accel = "kvm";
-	if (kvm)
-		return EVC_OK;
-	status = query(qmp, "x-query-jit", NULL, err);
-	*ret_accel = status == EVC_OK ? "tcg" : "";
-	return status < 0 && qmp->state != EVC_QMP_READY ? status : EVC_OK;
+	return json_is_true(json_object_get(answers[KVM], "enabled")) ? "kvm" : answers[JIT] ? "tcg" : "";
 }
 
-/* A QEMU without SEV, or under another accelerator, refuses to speak of it. */
-static int ask_encryption(struct evc_qmp *qmp, bool *ret_encrypted, struct evc_error *err)
+static int ask_first(struct evc_qmp *qmp, enum evc_given_wanted wanted, json_t *ret_answers[static N_FIRST],
+                     struct evc_error *err)
 {
-	json_t *value = NULL;
-	int status = query(qmp, "query-sev", &value, err);
+	const struct evc_qmp_question questions[N_FIRST] = {
+		[STATUS] = { .command = "query-status" },
+		[TYPE] = evc_given_get("/machine", "type"),
+		[TOPOLOGY] = evc_given_get("/machine", "smp"),
+		[MEMORY] = { .command = "query-memory-size-summary" },
+		[KVM] = { .command = "query-kvm" },
+		[JIT] = { .command = "x-query-jit" },
+		/* refused by one without SEV, or under another accelerator */
+		[SEV] = { .command = "query-sev" },
+		[VCPUS] = { .command = "query-cpus-fast" },
+		[LISTING] = { .command = "qom-list", .arguments = json_pack("{s:s}", "path", first_vcpu) },
+		[NAME] = { .command = "query-name" },
+		[UUID] = { .command = "query-uuid" },
+	};
 
-	*ret_encrypted = json_is_true(json_object_get(value, "enabled"));
-	json_decref(value);
-	return status < 0 && qmp->state != EVC_QMP_READY ? status : EVC_OK;
+	return evc_qmp_call_all(qmp, questions, wanted == EVC_GIVEN_ALL ? N_FIRST : NAME, EVC_QMP_TIMEOUT,
+	                        ret_answers, err);
 }
 
-static int ask_machine(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_given *given,
-                       struct evc_error *err)
+static void take_machine(json_t *const *answers, struct evc_arena *arena, struct evc_given *given)
 {
-	json_t *name = NULL, *uuid = NULL, *state = NULL, *type = NULL, *memory = NULL;
-	int status = query(qmp, "query-name", &name, err);
-
-	if (status == EVC_OK)
-		status = query(qmp, "query-uuid", &uuid, err);
-	if (status == EVC_OK)
-		status = query(qmp, "query-status", &state, err);
-	if (status == EVC_OK)
-		status = get(qmp, "/machine", "type", &type, err);
-	if (status == EVC_OK)
-		status = get(qmp, "/machine", "smp", &given->topology, err);
-	if (status == EVC_OK)
-		status = query(qmp, "query-memory-size-summary", &memory, err);
-	if (status == EVC_OK)
-		status = ask_accel(qmp, &given->accel, err);
-	if (status == EVC_OK)
-		status = ask_encryption(qmp, &given->encrypted, err);
-	given->name = copy(arena, json_object_get(name, "name"));
-	given->uuid = copy(arena, json_object_get(uuid, "UUID"));
+	given->name = copy(arena, json_object_get(answers[NAME], "name"));
+	given->uuid = copy(arena, json_object_get(answers[UUID], "UUID"));
 	/* all zeros: none was given */
 	if (!strpbrk(given->uuid, "123456789abcdef"))
 		given->uuid = "";
-	given->status = copy(arena, json_object_get(state, "status"));
-	given->machine = machine_name(arena, type);
-	given->memory = (uint64_t)json_integer_value(json_object_get(memory, "base-memory")) +
-	                (uint64_t)json_integer_value(json_object_get(memory, "plugged-memory"));
-	json_decref(name);
-	json_decref(uuid);
-	json_decref(state);
-	json_decref(type);
-	json_decref(memory);
-	return status;
+	given->status = copy(arena, json_object_get(answers[STATUS], "status"));
+	given->machine = machine_name(arena, answers[TYPE]);
+	given->topology = json_incref(answers[TOPOLOGY]);
+	given->memory = (uint64_t)json_integer_value(json_object_get(answers[MEMORY], "base-memory")) +
+	                (uint64_t)json_integer_value(json_object_get(answers[MEMORY], "plugged-memory"));
+	given->accel = accel_of(answers);
+	given->encrypted = json_is_true(json_object_get(answers[SEV], "enabled"));
 }
 
-/* Values of many properties of one object, as an object by name. */
-static int ask_properties(struct evc_qmp *qmp, const char *path, json_t *names, json_t **ret_values,
-                          struct evc_error *err)
+/* Is a vCPU like one that was read whole, in as much as was asked? */
+static bool is_like(const struct evc_given_cpu *cpu, const json_t *values, size_t n)
 {
-	json_t *arguments = json_array(), *values = NULL, *result = json_object();
-	int status;
-
-	for (size_t i = 0; i < json_array_size(names); i++)
-		json_array_append_new(arguments, json_pack("{s:s, s:O}", "path", path, "property",
-		                                           json_array_get(names, i)));
-	status = evc_qmp_call_each(qmp, "qom-get", arguments, 2 * EVC_QMP_TIMEOUT, &values, err);
-	for (size_t i = 0; status == EVC_OK && i < json_array_size(names); i++)
-		if (!json_is_null(json_array_get(values, i)))
-			json_object_set(result, json_string_value(json_array_get(names, i)),
-			                json_array_get(values, i));
-	json_decref(values);
-	if (status == EVC_OK)
-		*ret_values = result;
-	else
-		json_decref(result);
-	return status;
-}
-
-/* Is it in "feature-words", so that nobody need ask for it alone? */
-static bool is_in_words(const char *name)
-{
-	enum evc_feature_id ids[EVC_MAX_MEANINGS];
-	size_t n = evc_feature_lookup_all(evc_span_from(name), "qemu", ids);
-
 	for (size_t i = 0; i < n; i++) {
-		struct evc_bit bit = evc_features[ids[i]].bit;
-
-		if (evc_qemu_properties[ids[i]].since && !strcmp(evc_feature_name_in(ids[i], "qemu"), name))
-			return bit.reg != EVC_MSR && bit.leaf >> 16 != 0x4000;
-	}
-	return false;
-}
-
-static bool starts(const char *name, const char *prefix)
-{
-	return !strncmp(name, prefix, strlen(prefix));
-}
-
-/*
- * The properties that belong to the CPU's model, as an object: null for those whose value is not asked
- * for, because feature words hold it or because it is an old name of another.  A monitor reads
- * byte by byte (QEMU 7.2), so that each question costs a millisecond on a busy host: of Hyper-V's interface,
- * which only KVM has, nobody asks without KVM, and names in VMX's MSRs are kept for later.
- */
-static int list_properties(struct evc_qmp *qmp, const char *path, bool kvm, json_t **ret_names,
-                           json_t **ret_vmx, json_t **ret_values, struct evc_error *err)
-{
-	json_t *list = NULL,
-	       *names = json_pack("[s, s, s, s, s, s]", "feature-words", "unavailable-features", "lm", "la57",
-	                          "monitor", "svm"),
-	       *vmx = json_array(), *values = json_object();
-	int status =
-		evc_qmp_call(qmp, "qom-list", json_pack("{s:s}", "path", path), EVC_QMP_TIMEOUT, &list, err);
-
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		json_t *property = json_array_get(list, i);
-		const char *name = json_string_value(json_object_get(property, "name"));
-		const char *type = json_string_value(json_object_get(property, "type"));
-
-		if (!name || !type || !evc_qom_is_model(name, type))
-			continue;
-		json_object_set_new(values, name, json_null());
-		if (strchr(name, '_') || (!strcmp(type, "bool") && is_in_words(name)) ||
-		    (!kvm && starts(name, "hv-")))
-			continue;
-		json_array_append_new(starts(name, "vmx-") ? vmx : names, json_string(name));
-	}
-	json_decref(list);
-	if (status == EVC_OK) {
-		*ret_names = names;
-		*ret_vmx = vmx;
-		*ret_values = values;
-		return EVC_OK;
-	}
-	json_decref(names);
-	json_decref(vmx);
-	json_decref(values);
-	return status;
-}
-
-static int ask_all(struct evc_qmp *qmp, const char *path, bool kvm, json_t **ret_values,
-                   struct evc_error *err)
-{
-	json_t *names = NULL, *vmx = NULL, *values = NULL, *told = NULL, *more = NULL;
-	int status = list_properties(qmp, path, kvm, &names, &vmx, &values, err);
-
-	if (status == EVC_OK && json_array_size(vmx))
-		json_array_append_new(names, json_string("vmx"));
-	if (status == EVC_OK)
-		status = ask_properties(qmp, path, names, &told, err);
-	/* A guest without VMX has none of its MSRs. */
-	if (status == EVC_OK && json_array_size(vmx) && !json_is_false(json_object_get(told, "vmx")))
-		status = ask_properties(qmp, path, vmx, &more, err);
-	json_decref(names);
-	json_decref(vmx);
-	if (status == EVC_OK) {
-		json_object_update(values, told);
-		if (more)
-			json_object_update(values, more);
-	}
-	json_decref(told);
-	json_decref(more);
-	if (status == EVC_OK)
-		*ret_values = values;
-	else
-		json_decref(values);
-	return status;
-}
-
-/* Is a vCPU like one that was read whole? */
-static bool is_like(const struct evc_given_cpu *cpu, const json_t *values)
-{
-	for (size_t i = 0; i < N_TELLING; i++) {
 		json_t *value = json_object_get(values, telling[i]);
 		json_t *other = json_object_get(cpu->properties, telling[i]);
 
@@ -247,17 +149,26 @@ static bool is_like(const struct evc_given_cpu *cpu, const json_t *values)
 	return true;
 }
 
-static int add_kind(struct evc_qmp *qmp, struct evc_arena *arena, const char *path, struct evc_given *given,
+/* What the vCPUs are asked with. */
+struct asking {
+	struct evc_qmp *qmp;
+	struct evc_arena *arena;
+	enum evc_given_wanted wanted;
+	json_t *listing; /* of first_vcpu; NULL: it was not to be had */
+};
+
+static int add_kind(const struct asking *asking, const char *path, struct evc_given *given,
                     struct evc_error *err)
 {
 	struct evc_given_cpu *cpu = &given->cpus[given->n_cpus];
-	json_t *values = NULL;
-	int status = ask_all(qmp, path, strcmp(given->accel, "tcg") != 0, &values, err);
+	json_t *values = NULL, *listing = strcmp(path, first_vcpu) != 0 ? NULL : asking->listing;
+	int status = evc_given_ask_cpu(asking->qmp, path, listing, strcmp(given->accel, "tcg") != 0,
+	                               asking->wanted, &values, err);
 
 	if (status < 0)
 		return status;
-	cpu->path = evc_arena_string(arena, path, strlen(path));
-	cpu->type = copy(arena, json_object_get(values, "type"));
+	cpu->path = evc_arena_string(asking->arena, path, strlen(path));
+	cpu->type = copy(asking->arena, json_object_get(values, "type"));
 	cpu->unavailable = json_incref(json_object_get(values, "unavailable-features"));
 	json_object_del(values, "unavailable-features");
 	cpu->properties = values;
@@ -266,39 +177,46 @@ static int add_kind(struct evc_qmp *qmp, struct evc_arena *arena, const char *pa
 	return EVC_OK;
 }
 
-static int add_vcpu(struct evc_qmp *qmp, struct evc_arena *arena, const char *path, struct evc_given *given,
+/* How much has to be asked of a vCPU to see whether it is like another. */
+static size_t n_telling(const char *path)
+{
+	static const char made[] = "/machine/unattached/";
+
+	return strncmp(path, made, strlen(made)) != 0 ? N_TELLING : N_BRIEF;
+}
+
+static int add_vcpu(const struct asking *asking, const char *path, struct evc_given *given,
                     struct evc_error *err)
 {
-	json_t *names = json_array(), *values = NULL;
-	int status;
+	json_t *names = json_array(), *values = json_object();
+	size_t n = n_telling(path);
+	int status = EVC_OK;
 
-	for (size_t i = 0; i < N_TELLING; i++)
+	for (size_t i = 0; i < n; i++)
 		json_array_append_new(names, json_string(telling[i]));
-	status = given->n_cpus ? ask_properties(qmp, path, names, &values, err) : EVC_OK;
+	if (given->n_cpus)
+		status = evc_given_ask_properties(asking->qmp, path, names, values, err);
 	json_decref(names);
 	for (size_t i = 0; status == EVC_OK && i < given->n_cpus; i++)
-		if (is_like(&given->cpus[i], values)) {
+		if (is_like(&given->cpus[i], values, n)) {
 			given->cpus[i].n_alike++;
 			json_decref(values);
 			return EVC_OK;
 		}
 	json_decref(values);
-	return status == EVC_OK ? add_kind(qmp, arena, path, given, err) : status;
+	return status == EVC_OK ? add_kind(asking, path, given, err) : status;
 }
 
-static int ask_vcpus(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_given *given,
+static int ask_vcpus(const struct asking *asking, const json_t *list, struct evc_given *given,
                      struct evc_error *err)
 {
-	json_t *list = NULL;
-	int status = query(qmp, "query-cpus-fast", &list, err);
+	int status = EVC_OK;
 
-	if (status < 0)
-		return status;
 	given->n_vcpus = json_array_size(list);
 	if (!given->n_vcpus || given->n_vcpus > MAX_VCPUS)
 		status = evc_fail(err, EVC_ERR_LIMIT, "%zu vCPUs: expected 1 to %d", given->n_vcpus,
 		                  MAX_VCPUS);
-	given->cpus = evc_arena_array(arena, given->n_vcpus, sizeof(*given->cpus));
+	given->cpus = evc_arena_array(asking->arena, given->n_vcpus, sizeof(*given->cpus));
 	if (status == EVC_OK && !given->cpus)
 		status = evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	for (size_t i = 0; status == EVC_OK && i < given->n_vcpus; i++) {
@@ -312,9 +230,8 @@ static int ask_vcpus(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_gi
 		else if (!path)
 			status = evc_fail(err, EVC_ERR_INPUT, "QEMU told no qom-path of vCPU %zu", i);
 		else
-			status = add_vcpu(qmp, arena, path, given, err);
+			status = add_vcpu(asking, path, given, err);
 	}
-	json_decref(list);
 	return status;
 }
 
@@ -365,14 +282,23 @@ static int make_dumps(struct evc_given *given, struct evc_arena *arena, struct e
 	return status;
 }
 
-int evc_given_read(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_given *ret_given,
-                   struct evc_error *err)
+int evc_given_read(struct evc_qmp *qmp, enum evc_given_wanted wanted, struct evc_arena *arena,
+                   struct evc_given *ret_given, struct evc_error *err)
 {
 	struct evc_given given = { .qemu = evc_qmp_version_text(qmp, arena) };
-	int status = ask_machine(qmp, arena, &given, err);
+	struct asking asking = { .qmp = qmp, .arena = arena, .wanted = wanted };
+	json_t *answers[N_FIRST] = { 0 };
+	int status = ask_first(qmp, wanted, answers, err);
 
 	if (status == EVC_OK)
-		status = ask_vcpus(qmp, arena, &given, err);
+		status = check_answers(qmp, answers, err);
+	if (status == EVC_OK) {
+		take_machine(answers, arena, &given);
+		asking.listing = answers[LISTING];
+		status = ask_vcpus(&asking, answers[VCPUS], &given, err);
+	}
+	for (size_t i = 0; i < N_FIRST; i++)
+		json_decref(answers[i]);
 	if (status == EVC_OK)
 		status = make_dumps(&given, arena, err);
 	if (status == EVC_OK && evc_arena_failed(arena))

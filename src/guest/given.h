@@ -40,12 +40,19 @@ struct evc_given {
 	size_t n_cpus;
 };
 
+/* How much is asked. */
+enum evc_given_wanted {
+	EVC_GIVEN_ALL,
+	EVC_GIVEN_COMPARED, /* what core/plan.h compares: no name, no UUID, nothing of how QEMU came to its
+	                       values */
+};
+
 /*
  * Ask.  Texts and dumps live in arena; JSON values until evc_given_free.  Fails as evc_qmp_call does, and
  * with EVC_ERR_UNSUPPORTED for a guest that is not x86.
  */
-int evc_given_read(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_given *ret_given,
-                   struct evc_error *err);
+int evc_given_read(struct evc_qmp *qmp, enum evc_given_wanted wanted, struct evc_arena *arena,
+                   struct evc_given *ret_given, struct evc_error *err);
 
 /* Add what a guest under KVM has of its host, which is this machine: size and place of its states. */
 int evc_given_add_host(struct evc_given *given, struct evc_arena *arena, struct evc_error *err);

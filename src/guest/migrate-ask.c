@@ -93,20 +93,6 @@ static struct evc_plan_list list_of(const json_t *array, struct evc_arena *arena
 	return (struct evc_plan_list){ .items = items, .n = n, .known = items && n == size };
 }
 
-static int ask_blockers(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_plan_list *ret_list,
-                        struct evc_error *err)
-{
-	json_t *migration = NULL;
-	int status = evc_qmp_call(qmp, "query-migrate", NULL, EVC_QMP_TIMEOUT, &migration, err);
-
-	if (status < 0)
-		return status;
-	*ret_list = list_of(json_object_get(migration, "blocked-reasons"), arena);
-	ret_list->known = true; /* there is no such member when nothing blocks */
-	json_decref(migration);
-	return EVC_OK;
-}
-
 /*
  * The devices of the first bus, by place and kind: what is behind bridges has no numbers before the
  * guest's firmware gave them, and is told by kind only.
@@ -140,48 +126,73 @@ static void add_children(const json_t *children, json_t *list)
 	}
 }
 
-static int ask_devices(struct evc_qmp *qmp, struct evc_arena *arena, struct evc_plan_list *ret_list,
-                       struct evc_error *err)
+int evc_migrate_around_read(struct evc_qmp *qmp, struct evc_migrate_around *ret_around, struct evc_error *err)
 {
-	static const char *const places[] = { "/machine/peripheral", "/machine/peripheral-anon" };
-	json_t *list = json_array(), *value = NULL;
-	bool known = true;
-	int status = evc_qmp_call(qmp, "query-pci", NULL, EVC_QMP_TIMEOUT, &value, err);
+	const struct evc_qmp_question questions[EVC_MIGRATE_N_AROUND] = {
+		[EVC_MIGRATE_AROUND_STATE] = { .command = "query-migrate" },
+		[EVC_MIGRATE_AROUND_PCI] = { .command = "query-pci" },
+		[EVC_MIGRATE_AROUND_NAMED] = { .command = "qom-list",
+		                               .arguments =
+		                                       json_pack("{s:s}", "path", "/machine/peripheral") },
+		[EVC_MIGRATE_AROUND_UNNAMED] = { .command = "qom-list",
+		                                 .arguments = json_pack("{s:s}", "path",
+		                                                        "/machine/peripheral-anon") },
+	};
+	int status = evc_qmp_call_all(qmp, questions, EVC_MIGRATE_N_AROUND, EVC_QMP_TIMEOUT,
+	                              ret_around->answers, err);
 
-	add_pci(value, list);
-	json_decref(value);
-	known = status == EVC_OK;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && qmp->state == EVC_QMP_READY; i++) {
-		value = NULL;
-		status = evc_qmp_call(qmp, "qom-list", json_pack("{s:s}", "path", places[i]), EVC_QMP_TIMEOUT,
-		                      &value, err);
-		known &= status == EVC_OK;
-		add_children(value, list);
-		json_decref(value);
-	}
-	*ret_list = list_of(list, arena);
-	ret_list->known &= known;
-	json_decref(list);
-	return qmp->state == EVC_QMP_READY ? EVC_OK : status;
+	if (status == EVC_OK && !ret_around->answers[EVC_MIGRATE_AROUND_STATE])
+		status = evc_qmp_call(qmp, "query-migrate", NULL, EVC_QMP_TIMEOUT,
+		                      &ret_around->answers[EVC_MIGRATE_AROUND_STATE], err);
+	return status;
 }
 
-int evc_migrate_side(struct evc_qmp *qmp, const struct evc_given *given, struct evc_arena *arena,
+void evc_migrate_around_free(struct evc_migrate_around *around)
+{
+	for (size_t i = 0; i < EVC_MIGRATE_N_AROUND; i++)
+		json_decref(around->answers[i]);
+	*around = (struct evc_migrate_around){ 0 };
+}
+
+/* The devices, as far as all who know of some could be asked. */
+static struct evc_plan_list devices_of(const struct evc_migrate_around *around, struct evc_arena *arena)
+{
+	json_t *const *answers = around->answers, *list = json_array();
+	struct evc_plan_list devices;
+
+	add_pci(answers[EVC_MIGRATE_AROUND_PCI], list);
+	add_children(answers[EVC_MIGRATE_AROUND_NAMED], list);
+	add_children(answers[EVC_MIGRATE_AROUND_UNNAMED], list);
+	devices = list_of(list, arena);
+	for (size_t i = EVC_MIGRATE_AROUND_PCI; i < EVC_MIGRATE_N_AROUND; i++)
+		devices.known &= answers[i] != NULL;
+	json_decref(list);
+	return devices;
+}
+
+int evc_migrate_side(const struct evc_qmp *qmp, const struct evc_given *given,
+                     const struct evc_migrate_around *around, struct evc_arena *arena,
                      struct evc_plan_side *ret_side, struct evc_error *err)
 {
 	struct evc_plan_vcpu *vcpus = evc_arena_array(arena, given->n_cpus, sizeof(*vcpus));
-	struct evc_plan_side side = { .name = evc_arena_string(arena, qmp->name, strlen(qmp->name)),
-		                      .qemu = given->qemu,
-		                      .accel = given->accel,
-		                      .machine = given->machine,
-		                      .status = given->status,
-		                      .shape = shape_of(given, arena),
-		                      .vcpus = vcpus,
-		                      .n_vcpus = given->n_cpus };
-	int status;
+	const json_t *state = around->answers[EVC_MIGRATE_AROUND_STATE];
+	struct evc_plan_side side = {
+		.name = evc_arena_string(arena, qmp->name, strlen(qmp->name)),
+		.qemu = given->qemu,
+		.accel = given->accel,
+		.machine = given->machine,
+		.status = given->status,
+		.shape = shape_of(given, arena),
+		.vcpus = vcpus,
+		.n_vcpus = given->n_cpus,
+		.blockers = list_of(json_object_get(state, "blocked-reasons"), arena),
+		.devices = devices_of(around, arena),
+		.unavailable.known = true,
+	};
 
 	if (!vcpus)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	side.unavailable.known = true;
+	side.blockers.known = true; /* there is no such member when nothing blocks */
 	for (size_t i = 0; i < given->n_cpus; i++) {
 		struct evc_plan_list unavailable = list_of(given->cpus[i].unavailable, arena);
 
@@ -192,35 +203,37 @@ int evc_migrate_side(struct evc_qmp *qmp, const struct evc_given *given, struct 
 		if (!i || unavailable.n > side.unavailable.n)
 			side.unavailable = unavailable;
 	}
-	status = ask_blockers(qmp, arena, &side.blockers, err);
-	if (status == EVC_OK)
-		status = ask_devices(qmp, arena, &side.devices, err);
-	if (status == EVC_OK && evc_arena_failed(arena))
-		status = evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	if (status == EVC_OK)
-		*ret_side = side;
-	return status;
+	if (evc_arena_failed(arena))
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	*ret_side = side;
+	return EVC_OK;
 }
 
 /* What qom-set can change in a QEMU that is up, and the words, which nothing should. */
 static const char *const telling[] = { "feature-words", "family", "model", "stepping", "vendor", "model-id" };
 
+enum { N_TELLING = sizeof(telling) / sizeof(telling[0]) };
+
 static enum evc_verdict kind_is_same(struct evc_migrate_job *job, const struct evc_given_cpu *cpu)
 {
-	json_t *arguments = json_array(), *values = NULL;
+	struct evc_qmp_question questions[N_TELLING];
+	json_t *now[N_TELLING];
 	struct evc_error err;
 	enum evc_verdict same = EVC_YES;
 
-	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++)
-		json_array_append_new(arguments,
-		                      json_pack("{s:s, s:s}", "path", cpu->path, "property", telling[i]));
-	if (evc_qmp_call_each(&job->destination.qmp, "qom-get", arguments, job->answer_ms, &values, &err) < 0)
+	for (size_t i = 0; i < N_TELLING; i++)
+		questions[i] =
+			(struct evc_qmp_question){ .command = "qom-get",
+			                           .arguments = json_pack("{s:s, s:s}", "path", cpu->path,
+			                                                  "property", telling[i]) };
+	if (evc_qmp_call_all(&job->destination.qmp, questions, N_TELLING, job->answer_ms, now, &err) < 0)
 		return EVC_UNKNOWN;
-	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]); i++) {
-		const json_t *before = json_object_get(cpu->properties, telling[i]),
-			     *now = json_array_get(values, i);
+	for (size_t i = 0; i < N_TELLING; i++) {
+		const json_t *before = json_object_get(cpu->properties, telling[i]);
+		bool equal = before && json_equal(before, now[i]);
 
-		if (before && json_equal(before, now))
+		json_decref(now[i]);
+		if (equal)
 			continue;
 		same = EVC_NO;
 		evc_findings_add(job->findings,
@@ -233,7 +246,6 @@ static enum evc_verdict kind_is_same(struct evc_migrate_job *job, const struct e
 					 .other = telling[i],
 					 .detail = "it was changed since it was compared" });
 	}
-	json_decref(values);
 	return same;
 }
 

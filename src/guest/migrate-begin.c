@@ -11,13 +11,6 @@ static json_t *capability(const char *name)
 	return json_pack("{s:s, s:b}", "capability", name, "state", 1);
 }
 
-static int set_capabilities(struct evc_migrate_end *end, json_t *list, unsigned answer_ms,
-                            struct evc_error *err)
-{
-	return evc_qmp_call(&end->qmp, "migrate-set-capabilities", json_pack("{s:o}", "capabilities", list),
-	                    answer_ms, NULL, err);
-}
-
 /* What both ends have to agree on. */
 static void add_common(const struct evc_migrate_options *options, json_t *list)
 {
@@ -27,58 +20,95 @@ static void add_common(const struct evc_migrate_options *options, json_t *list)
 		json_array_append_new(list, capability("postcopy-ram"));
 }
 
-static int set_parameters(struct evc_migrate_end *end, const struct evc_migrate_options *options,
-                          unsigned answer_ms, struct evc_error *err)
+static json_t *parameters_of(const struct evc_migrate_options *options, bool source)
 {
 	json_t *parameters = json_object();
 
-	if (options->max_bandwidth)
+	if (source && options->max_bandwidth)
 		json_object_set_new(parameters, "max-bandwidth",
 		                    json_integer((json_int_t)options->max_bandwidth));
-	if (options->max_downtime_ms)
+	if (source && options->max_downtime_ms)
 		json_object_set_new(parameters, "downtime-limit", json_integer(options->max_downtime_ms));
 	if (options->n_channels)
 		json_object_set_new(parameters, "multifd-channels", json_integer(options->n_channels));
-	if (!json_object_size(parameters)) {
-		json_decref(parameters);
-		return EVC_OK;
-	}
-	return evc_qmp_call(&end->qmp, "migrate-set-parameters", parameters, answer_ms, NULL, err);
+	return parameters;
+}
+
+/* Commands that an end is sent at once; it is heard later. */
+struct orders {
+	struct evc_migrate_end *end;
+	const char *commands[4];
+	size_t n;
+};
+
+static int send_order(struct orders *orders, const char *command, json_t *arguments, unsigned answer_ms,
+                      struct evc_error *err)
+{
+	orders->commands[orders->n++] = command;
+	return evc_qmp_send(&orders->end->qmp, command, arguments, answer_ms, err);
+}
+
+/* Capabilities and parameters of one end. */
+static int send_settings(struct orders *orders, const struct evc_migrate_options *options,
+                         json_t *capabilities, bool source, unsigned answer_ms, struct evc_error *err)
+{
+	json_t *parameters = parameters_of(options, source);
+	int status = send_order(orders, "migrate-set-capabilities",
+	                        json_pack("{s:o}", "capabilities", capabilities), answer_ms, err);
+
+	if (status == EVC_OK && json_object_size(parameters))
+		return send_order(orders, "migrate-set-parameters", parameters, answer_ms, err);
+	json_decref(parameters);
+	return status;
+}
+
+/* ret_last is the answer to the last one. */
+static int hear_orders(const struct orders *orders, unsigned answer_ms, json_t **ret_last,
+                       struct evc_error *err)
+{
+	int status = EVC_OK;
+
+	for (size_t i = 0; i < orders->n && status == EVC_OK; i++)
+		status = evc_qmp_hear(&orders->end->qmp, orders->commands[i], answer_ms,
+		                      i + 1 == orders->n ? ret_last : NULL, err);
+	return status;
 }
 
 /*
  * The source: the return path, so that it learns whether the destination took the guest; a pause before
  * the switch-over, so that we can look once more.  The destination: its images stay the source's until
- * it is told to run.
+ * it is told to run.  ret_migration is what the destination says of migration, where it listens.
  */
-static int set_up(struct evc_migrate_job *job, struct evc_error *err)
+static int set_up(struct evc_migrate_job *job, json_t **ret_migration, struct evc_error *err)
 {
 	const struct evc_migrate_options *options = job->options;
-	json_t *here = json_array(), *there = json_array();
+	struct orders here = { .end = &job->source }, there = { .end = &job->destination };
+	json_t *source = json_array(), *destination = json_array();
 	int status;
 
-	json_array_append_new(here, capability("return-path"));
-	json_array_append_new(here, capability("pause-before-switchover"));
-	json_array_append_new(here, capability("events"));
+	json_array_append_new(source, capability("return-path"));
+	json_array_append_new(source, capability("pause-before-switchover"));
+	json_array_append_new(source, capability("events"));
 	if (options->auto_converge)
-		json_array_append_new(here, capability("auto-converge"));
-	json_array_append_new(there, capability("late-block-activate"));
-	add_common(options, here);
-	add_common(options, there);
-	status = set_capabilities(&job->source, here, job->answer_ms, err);
+		json_array_append_new(source, capability("auto-converge"));
+	json_array_append_new(destination, capability("late-block-activate"));
+	json_array_append_new(destination, capability("events"));
+	add_common(options, source);
+	add_common(options, destination);
+	status = send_settings(&here, options, source, true, job->answer_ms, err);
 	if (status < 0)
-		json_decref(there);
+		json_decref(destination);
 	else
-		status = set_capabilities(&job->destination, there, job->answer_ms, err);
-	if (status == EVC_OK)
-		status = set_parameters(&job->source, options, job->answer_ms, err);
-	if (status == EVC_OK && options->n_channels)
-		status = set_parameters(&job->destination,
-		                        &(struct evc_migrate_options){ .n_channels = options->n_channels },
-		                        job->answer_ms, err);
+		status = send_settings(&there, options, destination, false, job->answer_ms, err);
 	/* In this state the command only means: do not run by yourself when all is there. */
 	if (status == EVC_OK)
-		status = evc_qmp_call(&job->destination.qmp, "stop", NULL, job->answer_ms, NULL, err);
+		status = send_order(&there, "stop", NULL, job->answer_ms, err);
+	if (status == EVC_OK)
+		status = send_order(&there, "query-migrate", NULL, job->answer_ms, err);
+	if (status == EVC_OK)
+		status = hear_orders(&here, job->answer_ms, NULL, err);
+	if (status == EVC_OK)
+		status = hear_orders(&there, job->answer_ms, ret_migration, err);
 	return status;
 }
 
@@ -144,44 +174,43 @@ static const char *told_uri(struct evc_migrate_job *job, const json_t *migration
 	return host ? tcp_uri(job->arena, host, port) : NULL;
 }
 
-static int ask_uri(struct evc_migrate_job *job, const char **ret_uri, struct evc_error *err)
+/* Let the destination listen; ret_uri is where it says that it does, else listen. */
+static int open_listener(struct evc_migrate_job *job, const char *listen, const char **ret_uri,
+                         struct evc_error *err)
 {
+	struct orders there = { .end = &job->destination };
 	json_t *migration = NULL;
-	int status =
-		evc_qmp_call(&job->destination.qmp, "query-migrate", NULL, job->answer_ms, &migration, err);
+	const char *told;
+	int status = send_order(&there, "migrate-incoming", json_pack("{s:s}", "uri", listen), job->answer_ms,
+	                        err);
 
-	*ret_uri = status == EVC_OK ? told_uri(job, migration) : NULL;
+	if (status == EVC_OK)
+		status = send_order(&there, "query-migrate", NULL, job->answer_ms, err);
+	if (status == EVC_OK)
+		status = hear_orders(&there, job->answer_ms, &migration, err);
+	told = status == EVC_OK ? told_uri(job, migration) : NULL;
 	json_decref(migration);
+	if (status == EVC_OK)
+		*ret_uri = told ? told : listen;
 	return status;
-}
-
-/* Let the destination listen unless it does; ret_uri is where the source connects to. */
-static int open_listener(struct evc_migrate_job *job, const char **ret_uri, struct evc_error *err)
-{
-	const struct evc_migrate_options *options = job->options;
-	const char *listen = options->listen ? options->listen : options->uri, *told;
-	int status = ask_uri(job, &told, err);
-
-	if (status == EVC_OK && !told && !listen)
-		status = choose_listen(job, &listen, err);
-	if (status == EVC_OK && !told)
-		status = evc_qmp_call(&job->destination.qmp, "migrate-incoming",
-		                      json_pack("{s:s}", "uri", listen), job->answer_ms, NULL, err);
-	if (status == EVC_OK && !told)
-		status = ask_uri(job, &told, err);
-	if (status < 0)
-		return status;
-	*ret_uri = options->uri ? options->uri : told ? told : listen;
-	return EVC_OK;
 }
 
 int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err)
 {
-	const char *uri = NULL;
-	int status = set_up(job, err);
+	const struct evc_migrate_options *options = job->options;
+	const char *listen = options->listen ? options->listen : options->uri, *uri = NULL;
+	json_t *migration = NULL;
+	int status = set_up(job, &migration, err);
 
 	if (status == EVC_OK)
-		status = open_listener(job, &uri, err);
+		uri = told_uri(job, migration);
+	json_decref(migration);
+	if (status == EVC_OK && !uri && !listen)
+		status = choose_listen(job, &listen, err);
+	if (status == EVC_OK && !uri)
+		status = open_listener(job, listen, &uri, err);
+	if (status == EVC_OK && options->uri)
+		uri = options->uri;
 	if (status == EVC_OK)
 		status = evc_qmp_call(&job->source.qmp, "migrate", json_pack("{s:s}", "uri", uri),
 		                      job->answer_ms, NULL, err);

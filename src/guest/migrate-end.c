@@ -148,8 +148,9 @@ bool evc_migrate_end_quit(struct evc_migrate_end *end, unsigned answer_ms)
 
 	/* Twice, since a connection may be cut with the word on its way. */
 	for (int i = 0; i < 2 && !evc_migrate_end_ended(end, 0); i++) {
-		/* A question first: it connects again where that was lost. */
-		if (evc_migrate_query(end, "query-status", NULL, answer_ms, NULL, &err) < 0)
+		/* A question first, unless it just answered: it connects again where that was lost. */
+		if ((i || end->qmp.fd < 0 || end->qmp.state != EVC_QMP_READY) &&
+		    evc_migrate_query(end, "query-status", NULL, answer_ms, NULL, &err) < 0)
 			break;
 		evc_qmp_call(&end->qmp, "quit", NULL, answer_ms, NULL, &err);
 		if (end->pidfd < 0 ? wait_for_close(end, answer_ms) : evc_migrate_end_ended(end, answer_ms))
@@ -199,32 +200,50 @@ static void keep_progress(struct evc_migrate_job *job, const json_t *migration)
 		job->result.why = evc_arena_string(job->arena, why, strlen(why));
 }
 
-/* Both states of one end; false when it does not answer. */
-static bool look_at(struct evc_migrate_end *end, unsigned answer_ms, json_t **ret_migration)
+static const char *const looks[] = { "query-status", "query-migrate" };
+enum { RUN, MIGRATION, N_LOOKS };
+
+/* Ask one end for both its states, so that the two ends answer at the same time. */
+static bool send_looks(struct evc_migrate_end *end, unsigned answer_ms)
 {
-	json_t *run = NULL, *migration = NULL;
 	struct evc_error err;
 
-	*ret_migration = NULL;
-	end->run[0] = end->migration[0] = '\0';
-	if (evc_migrate_query(end, "query-status", NULL, answer_ms, &run, &err) < 0)
-		return false;
-	keep(end->run, sizeof(end->run), json_object_get(run, "status"));
-	json_decref(run);
-	if (evc_migrate_query(end, "query-migrate", NULL, answer_ms, &migration, &err) < 0)
-		return false;
-	keep(end->migration, sizeof(end->migration), json_object_get(migration, "status"));
-	*ret_migration = migration;
-	return true;
+	return evc_qmp_send(&end->qmp, looks[RUN], NULL, answer_ms, &err) == EVC_OK &&
+	       evc_qmp_send(&end->qmp, looks[MIGRATION], NULL, answer_ms, &err) == EVC_OK;
 }
 
-static void look_at_source(struct evc_migrate_job *job)
+/* The answers; by a new connection where that was lost.  False when it does not answer. */
+static bool hear_looks(struct evc_migrate_end *end, bool sent, unsigned answer_ms, json_t **ret_migration)
+{
+	json_t *answers[N_LOOKS] = { 0 };
+	struct evc_error err;
+	bool told = sent;
+
+	end->run[0] = end->migration[0] = '\0';
+	for (int i = 0; i < N_LOOKS && told; i++)
+		told = evc_qmp_hear(&end->qmp, looks[i], answer_ms, &answers[i], &err) == EVC_OK;
+	for (int i = 0; i < N_LOOKS && !told && end->qmp.state != EVC_QMP_SILENT; i++) {
+		json_decref(answers[i]);
+		answers[i] = NULL;
+		if (evc_migrate_query(end, looks[i], NULL, answer_ms, &answers[i], &err) < 0)
+			break;
+		told = i + 1 == N_LOOKS;
+	}
+	keep(end->run, sizeof(end->run), json_object_get(answers[RUN], "status"));
+	keep(end->migration, sizeof(end->migration), json_object_get(answers[MIGRATION], "status"));
+	json_decref(answers[RUN]);
+	*ret_migration = answers[MIGRATION];
+	return told;
+}
+
+static void see_source(struct evc_migrate_job *job, bool sent)
 {
 	struct evc_migrate_end *end = &job->source;
-	json_t *migration;
+	json_t *migration = NULL;
 
-	if (!look_at(end, job->answer_ms, &migration)) {
+	if (!hear_looks(end, sent, job->answer_ms, &migration)) {
 		job->seen.source = evc_migrate_end_ended(end, 0) ? EVC_SOURCE_GONE : EVC_SOURCE_SILENT;
+		json_decref(migration);
 		return;
 	}
 	job->seen.source = evc_handover_source_from(end->run, end->migration);
@@ -239,12 +258,14 @@ static void look_at_source(struct evc_migrate_job *job)
 	json_decref(migration);
 }
 
-void evc_migrate_look_at_destination(struct evc_migrate_job *job)
+static void see_destination(struct evc_migrate_job *job, bool sent)
 {
 	struct evc_migrate_end *end = &job->destination;
-	json_t *migration;
+	json_t *migration = NULL;
+	bool told = hear_looks(end, sent, job->answer_ms, &migration);
 
-	if (!look_at(end, job->answer_ms, &migration)) {
+	json_decref(migration);
+	if (!told) {
 		job->seen.destination =
 			evc_migrate_end_ended(end, 0) ? EVC_DESTINATION_GONE : EVC_DESTINATION_SILENT;
 		return;
@@ -253,15 +274,59 @@ void evc_migrate_look_at_destination(struct evc_migrate_job *job)
 	/* A guest that its user had paused is where it should be when it is there, paused. */
 	if (job->seen.destination == EVC_DESTINATION_LOADED && !job->was_running && job->checked)
 		job->seen.destination = EVC_DESTINATION_RUNS;
-	json_decref(migration);
+}
+
+void evc_migrate_look_at_destination(struct evc_migrate_job *job)
+{
+	see_destination(job, send_looks(&job->destination, job->answer_ms));
 }
 
 void evc_migrate_look(struct evc_migrate_job *job)
 {
-	look_at_source(job);
-	evc_migrate_look_at_destination(job);
+	bool here = send_looks(&job->source, job->answer_ms),
+	     there = send_looks(&job->destination, job->answer_ms);
+
+	see_source(job, here);
+	see_destination(job, there);
+	/* Whoever has gone may have sent the rest since the other one answered. */
+	if (job->seen.source == EVC_SOURCE_GONE || job->seen.source == EVC_SOURCE_SILENT)
+		evc_migrate_look_at_destination(job);
 	if (!job->arrived && job->seen.destination == EVC_DESTINATION_LOADED)
 		job->arrived = evc_migrate_now();
 	if (!job->running && job->seen.destination == EVC_DESTINATION_RUNS)
 		job->running = evc_migrate_now();
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+/* Has one of these events come?  Those before it are dropped. */
+static bool take_events(struct evc_migrate_end *end)
+{
+	static const char *const names[] = { "MIGRATION", "STOP", "RESUME", NULL };
+	json_t *event = NULL;
+	struct evc_error err;
+	bool any = false;
+
+	while (end->qmp.fd >= 0 && evc_qmp_wait(&end->qmp, names, 0, &event, &err) == EVC_OK && event) {
+		any = true;
+		json_decref(event);
+	}
+	return any;
+}
+
+void evc_migrate_wait(struct evc_migrate_job *job, unsigned ms)
+{
+	struct pollfd fds[] = { { .fd = job->source.qmp.fd, .events = POLLIN },
+		                { .fd = job->destination.qmp.fd, .events = POLLIN } };
+	bool here = take_events(&job->source), there = take_events(&job->destination);
+
+	if (here || there)
+		return;
+	/* A connection that ended is always readable: then time passes here. */
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (recv(fds[i].fd, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+			fds[i].fd = -1;
+	poll(fds, sizeof(fds) / sizeof(fds[0]), (int)ms);
+	take_events(&job->source);
+	take_events(&job->destination);
 }

@@ -17,6 +17,19 @@ struct evc_migrate_end {
 	char run[32], migration[32]; /* its states when last seen, "" when not told */
 };
 
+/* What a QEMU is asked beside what it gave its guest. */
+enum {
+	EVC_MIGRATE_AROUND_STATE, /* of migration, and what stands in its way */
+	EVC_MIGRATE_AROUND_PCI,
+	EVC_MIGRATE_AROUND_NAMED, /* devices with a name, and without */
+	EVC_MIGRATE_AROUND_UNNAMED,
+	EVC_MIGRATE_N_AROUND,
+};
+
+struct evc_migrate_around {
+	json_t *answers[EVC_MIGRATE_N_AROUND]; /* NULL where QEMU refused */
+};
+
 struct evc_migrate_job {
 	const struct evc_migrate_options *options;
 	struct evc_arena *arena;
@@ -61,6 +74,19 @@ bool evc_migrate_end_quit(struct evc_migrate_end *end, unsigned answer_ms);
 
 /* Has the process ended?  Waits up to wait_ms for that; false as well when it cannot be watched. */
 bool evc_migrate_end_ended(const struct evc_migrate_end *end, unsigned wait_ms);
+
+/* Ask; freed even after a failure.  Fails as evc_qmp_call. */
+int evc_migrate_around_read(struct evc_qmp *qmp, struct evc_migrate_around *ret_around,
+                            struct evc_error *err);
+void evc_migrate_around_free(struct evc_migrate_around *around);
+
+/* What a QEMU said, as one side of a plan.  Borrows from given, which has to stay. */
+int evc_migrate_side(const struct evc_qmp *qmp, const struct evc_given *given,
+                     const struct evc_migrate_around *around, struct evc_arena *arena,
+                     struct evc_plan_side *ret_side, struct evc_error *err);
+
+/* Wait until one of the two says that something changed, or for a time. */
+void evc_migrate_wait(struct evc_migrate_job *job, unsigned ms);
 
 /* Look at both; seen, states and progress of the job are then of now. */
 void evc_migrate_look(struct evc_migrate_job *job);

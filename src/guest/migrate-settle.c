@@ -61,18 +61,6 @@ static void sleep_ms(unsigned ms)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-/* Until the source says that something changed, or for a time. */
-static void wait_for_source(struct evc_migrate_job *job, unsigned ms)
-{
-	static const char *const names[] = { "MIGRATION", "STOP", NULL };
-	json_t *event = NULL;
-	struct evc_error err;
-
-	if (evc_qmp_wait(&job->source.qmp, names, ms, &event, &err) < 0)
-		sleep_ms(ms);
-	json_decref(event);
-}
-
 static void check_times(struct evc_migrate_job *job)
 {
 	const struct evc_migrate_options *options = job->options;
@@ -113,7 +101,7 @@ static void go_on_sending(struct evc_migrate_job *job)
 	else if (job->options->postcopy && !job->postcopying && job->progress.passes > 1)
 		job->postcopying = call(job, &job->source, "migrate-start-postcopy", NULL) == EVC_OK;
 	else
-		wait_for_source(job, COPYING_PAUSE_MS);
+		evc_migrate_wait(job, COPYING_PAUSE_MS);
 }
 
 /*
@@ -134,7 +122,7 @@ static bool wait_for_switch(struct evc_migrate_job *job)
 		give_up(job, "the switch-over did not end");
 		call(job, &job->source, "migrate_cancel", NULL);
 	}
-	wait_for_source(job, SHORT_PAUSE_MS);
+	evc_migrate_wait(job, SHORT_PAUSE_MS);
 	return true;
 }
 
@@ -145,8 +133,8 @@ static bool wait_for_pages(struct evc_migrate_job *job)
 	check_times(job);
 	if (!strcmp(job->source.migration, "postcopy-paused"))
 		return false;
-	wait_for_source(job,
-	                job->seen.destination == EVC_DESTINATION_RUNS ? COPYING_PAUSE_MS : SHORT_PAUSE_MS);
+	evc_migrate_wait(job,
+	                 job->seen.destination == EVC_DESTINATION_RUNS ? COPYING_PAUSE_MS : SHORT_PAUSE_MS);
 	return job->seen.wanted;
 }
 
@@ -279,7 +267,8 @@ static void run_there(struct evc_migrate_job *job)
 /* The source is a copy of the past now.  Whoever lives there is looked at once more before, and after. */
 static enum evc_handover_step end_source(struct evc_migrate_job *job)
 {
-	evc_migrate_look(job);
+	if (job->options->ask_guest) /* that took its time */
+		evc_migrate_look(job);
 	if (job->seen.destination != EVC_DESTINATION_RUNS) {
 		give_up(job, "the destination ran, and does not any more");
 		return EVC_STEP_DOUBT;
@@ -370,7 +359,7 @@ static bool step(struct evc_migrate_job *job, enum evc_handover_step next)
 		tell(job, EVC_MIGRATE_RETURNING);
 		give_up(job, "the destination ended or does not answer");
 		call(job, &job->source, "migrate_cancel", NULL);
-		wait_for_source(job, SHORT_PAUSE_MS);
+		evc_migrate_wait(job, SHORT_PAUSE_MS);
 		return false;
 	case EVC_STEP_RUN:
 		run_there(job);

@@ -30,53 +30,72 @@ const char *evc_migrate_phase_name(enum evc_migrate_phase phase)
 	return names[phase];
 }
 
-/* One QEMU being asked; the two take as long as one. */
+/* One QEMU being connected to and asked; the two take as long as one. */
 struct reading {
-	struct evc_qmp *qmp;
+	struct evc_migrate_end *end;
+	const char *address;
+	unsigned answer_ms;
 	struct evc_arena *arena;
 	struct evc_given *given;
+	struct evc_migrate_around around;
 	struct evc_error err;
 	int status;
 };
 
-static void *read_given(void *argument)
+static void *read_end(void *argument)
 {
 	struct reading *reading = argument;
+	struct evc_error *err = &reading->err;
 
-	reading->status = evc_given_read(reading->qmp, reading->arena, reading->given, &reading->err);
+	reading->status = evc_migrate_end_open(reading->end, reading->address, reading->answer_ms, err);
+	if (reading->status == EVC_OK)
+		reading->status = evc_given_read(&reading->end->qmp, EVC_GIVEN_COMPARED, reading->arena,
+		                                 reading->given, err);
+	if (reading->status == EVC_OK)
+		reading->status = evc_migrate_around_read(&reading->end->qmp, &reading->around, err);
 	return NULL;
 }
 
-static int read_both(struct evc_migrate_job *job, struct evc_error *err)
+static int read_both(struct reading *here, struct reading *there, struct evc_error *err)
 {
-	struct reading here = { .qmp = &job->source.qmp, .arena = job->arena, .given = &job->source_given };
-	struct reading there = { .qmp = &job->destination.qmp,
-		                 .arena = &job->there,
-		                 .given = &job->destination_given };
 	pthread_t thread;
-	bool beside = pthread_create(&thread, NULL, read_given, &there) == 0;
+	bool beside = pthread_create(&thread, NULL, read_end, there) == 0;
 
-	read_given(&here);
+	read_end(here);
 	if (beside)
 		pthread_join(thread, NULL);
 	else
-		read_given(&there);
-	if (here.status == EVC_OK && there.status == EVC_OK)
+		read_end(there);
+	if (here->status == EVC_OK && there->status == EVC_OK)
 		return EVC_OK;
-	*err = here.status < 0 ? here.err : there.err;
-	return here.status < 0 ? here.status : there.status;
+	*err = here->status < 0 ? here->err : there->err;
+	return here->status < 0 ? here->status : there->status;
 }
 
 /* Both sides as they are, before anything is touched. */
-static int ask(struct evc_migrate_job *job, struct evc_plan_side sides[static 2], struct evc_error *err)
+static int ask(struct evc_migrate_job *job, const char *source, const char *destination,
+               struct evc_plan_side sides[static 2], struct evc_error *err)
 {
-	int status = read_both(job, err);
+	struct reading here = { .end = &job->source,
+		                .address = source,
+		                .answer_ms = job->answer_ms,
+		                .arena = job->arena,
+		                .given = &job->source_given };
+	struct reading there = { .end = &job->destination,
+		                 .address = destination,
+		                 .answer_ms = job->answer_ms,
+		                 .arena = &job->there,
+		                 .given = &job->destination_given };
+	int status = read_both(&here, &there, err);
 
 	if (status == EVC_OK)
-		status = evc_migrate_side(&job->source.qmp, &job->source_given, job->arena, &sides[0], err);
+		status = evc_migrate_side(&job->source.qmp, &job->source_given, &here.around, job->arena,
+		                          &sides[0], err);
 	if (status == EVC_OK)
-		status = evc_migrate_side(&job->destination.qmp, &job->destination_given, job->arena,
-		                          &sides[1], err);
+		status = evc_migrate_side(&job->destination.qmp, &job->destination_given, &there.around,
+		                          job->arena, &sides[1], err);
+	evc_migrate_around_free(&here.around);
+	evc_migrate_around_free(&there.around);
 	if (status < 0)
 		return status;
 	job->was_running = !strcmp(job->source_given.status, "running");
@@ -128,12 +147,8 @@ static int run(struct evc_migrate_job *job, const char *source, const char *dest
                struct evc_error *err)
 {
 	struct evc_plan_side sides[2];
-	int status = evc_migrate_end_open(&job->source, source, job->answer_ms, err);
+	int status = ask(job, source, destination, sides, err);
 
-	if (status == EVC_OK)
-		status = evc_migrate_end_open(&job->destination, destination, job->answer_ms, err);
-	if (status == EVC_OK)
-		status = ask(job, sides, err);
 	if (status < 0)
 		return status;
 	compare(job, sides);

@@ -79,10 +79,4 @@ int evc_migrate(const char *source, const char *destination, const struct evc_mi
 /* "copying" */
 const char *evc_migrate_phase_name(enum evc_migrate_phase phase);
 
-/*
- * What a QEMU says, as one side of a plan.  Borrows from given, which has to stay.  Fails as evc_qmp_call.
- */
-int evc_migrate_side(struct evc_qmp *qmp, const struct evc_given *given, struct evc_arena *arena,
-                     struct evc_plan_side *ret_side, struct evc_error *err);
-
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "guest/qmp.h"
-
+#include "guest/qmp-private.h"
 #include "guest/socket.h"
-#include "host/spawn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -17,8 +16,7 @@ enum {
 	TOGETHER = 32, /* commands that are sent before an answer is waited for */
 };
 
-/* Name the QEMU that an error is about, and remember what became of it. */
-static int fail_as(struct evc_qmp *qmp, enum evc_qmp_state state, int status, struct evc_error *err)
+int evc_qmp_fail_as(struct evc_qmp *qmp, enum evc_qmp_state state, int status, struct evc_error *err)
 {
 	qmp->state = state;
 	evc_error_set_origin(err, qmp->name);
@@ -28,13 +26,13 @@ static int fail_as(struct evc_qmp *qmp, enum evc_qmp_state state, int status, st
 static int silent(struct evc_qmp *qmp, const char *command, struct evc_error *err)
 {
 	if (!*command)
-		return fail_as(
+		return evc_qmp_fail_as(
 			qmp, EVC_QMP_SILENT,
 			evc_fail(err, EVC_ERR_IO,
 		                 "QEMU does not greet: it answers one client at a time, and another one may "
 		                 "be connected; or it is stopped by a signal"),
 			err);
-	return fail_as(
+	return evc_qmp_fail_as(
 		qmp, EVC_QMP_SILENT,
 		evc_fail(err, EVC_ERR_IO,
 	                 "QEMU did not answer %s in time; see whether it is stopped or overloaded, and "
@@ -45,7 +43,7 @@ static int silent(struct evc_qmp *qmp, const char *command, struct evc_error *er
 
 static int gone(struct evc_qmp *qmp, struct evc_error *err)
 {
-	return fail_as(
+	return evc_qmp_fail_as(
 		qmp, EVC_QMP_GONE,
 		evc_fail(err, EVC_ERR_IO,
 	                 "QEMU closed the connection: it ended, or its monitor was taken away; its own "
@@ -53,11 +51,9 @@ static int gone(struct evc_qmp *qmp, struct evc_error *err)
 		err);
 }
 
-static int send_text(struct evc_qmp *qmp, const char *command, const char *text, int64_t deadline,
-                     struct evc_error *err)
+static int send_text(struct evc_qmp *qmp, const char *command, const char *text, size_t length,
+                     int64_t deadline, struct evc_error *err)
 {
-	size_t length = strlen(text);
-
 	while (length) {
 		ssize_t n;
 
@@ -85,7 +81,7 @@ static int receive(struct evc_qmp *qmp, int64_t deadline, struct evc_qmp_message
 		ssize_t n;
 
 		if (status < 0)
-			return fail_as(qmp, EVC_QMP_GARBAGE, status, err);
+			return evc_qmp_fail_as(qmp, EVC_QMP_GARBAGE, status, err);
 		if (ret_message->object || !evc_socket_wait(qmp->fd, POLLIN, deadline))
 			return EVC_OK;
 		n = read(qmp->fd, piece, sizeof(piece));
@@ -118,7 +114,7 @@ static int greet(struct evc_qmp *qmp, unsigned timeout_ms, struct evc_error *err
 	good = message.kind == EVC_QMP_GREETING && evc_qmp_version(message.value, qmp->version);
 	json_decref(message.object);
 	if (!good)
-		return fail_as(
+		return evc_qmp_fail_as(
 			qmp, EVC_QMP_GARBAGE,
 			evc_fail(err, EVC_ERR_INPUT,
 		                 "expected QEMU's greeting with its version; is it a guest agent's socket?"),
@@ -126,8 +122,7 @@ static int greet(struct evc_qmp *qmp, unsigned timeout_ms, struct evc_error *err
 	return evc_qmp_call(qmp, "qmp_capabilities", NULL, timeout_ms, NULL, err);
 }
 
-/* Everything that a client starts with; the name is cut to size. */
-static void begin(struct evc_qmp *qmp, const char *name)
+void evc_qmp_begin(struct evc_qmp *qmp, const char *name)
 {
 	size_t length = strnlen(name, sizeof(qmp->name) - 1);
 
@@ -135,8 +130,7 @@ static void begin(struct evc_qmp *qmp, const char *name)
 	memcpy(qmp->name, name, length);
 }
 
-/* What was opened; of what was not, the state alone. */
-static int finish_open(struct evc_qmp *qmp, int status, struct evc_qmp *ret_qmp)
+int evc_qmp_finish_open(struct evc_qmp *qmp, int status, struct evc_qmp *ret_qmp)
 {
 	enum evc_qmp_state state = qmp->state;
 
@@ -154,32 +148,12 @@ int evc_qmp_open(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_
 	struct evc_qmp_address to;
 	int status = evc_qmp_address_parse(address, &to, err);
 
-	begin(&qmp, address);
+	evc_qmp_begin(&qmp, address);
 	if (status < 0)
-		return finish_open(&qmp, fail_as(&qmp, EVC_QMP_GONE, status, err), ret_qmp);
+		return evc_qmp_finish_open(&qmp, evc_qmp_fail_as(&qmp, EVC_QMP_GONE, status, err), ret_qmp);
 	qmp.fd = evc_socket_connect(&to, evc_now_ms() + timeout_ms, err);
-	status = qmp.fd < 0 ? fail_as(&qmp, EVC_QMP_GONE, qmp.fd, err) : greet(&qmp, timeout_ms, err);
-	return finish_open(&qmp, status, ret_qmp);
-}
-
-int evc_qmp_open_domain(struct evc_qmp *ret_qmp, const char *uri, const char *domain, unsigned timeout_ms,
-                        struct evc_error *err)
-{
-	char name[sizeof(ret_qmp->name)];
-	struct evc_qmp qmp;
-	json_t *version = NULL;
-	int status;
-
-	snprintf(name, sizeof(name), "domain %s%s%s", domain, uri ? " of " : "", uri ? uri : "");
-	begin(&qmp, name);
-	qmp.uri = uri;
-	qmp.domain = domain;
-	status = evc_qmp_call(&qmp, "query-version", NULL, timeout_ms, &version, err);
-	if (status == EVC_OK && !evc_qmp_version(version, qmp.version))
-		status = fail_as(&qmp, EVC_QMP_GARBAGE,
-		                 evc_fail(err, EVC_ERR_INPUT, "expected QEMU's version"), err);
-	json_decref(version);
-	return finish_open(&qmp, status, ret_qmp);
+	status = qmp.fd < 0 ? evc_qmp_fail_as(&qmp, EVC_QMP_GONE, qmp.fd, err) : greet(&qmp, timeout_ms, err);
+	return evc_qmp_finish_open(&qmp, status, ret_qmp);
 }
 
 /* What QEMU says to a command: its value, or its refusal. */
@@ -194,12 +168,13 @@ static int take_answer(struct evc_qmp *qmp, const char *command, const struct ev
 	}
 	snprintf(qmp->class, sizeof(qmp->class), "%s", *answer->name ? answer->name : "GenericError");
 	if (!strcmp(qmp->class, "CommandNotFound"))
-		return fail_as(qmp, EVC_QMP_READY,
-		               evc_fail(err, EVC_ERR_UNSUPPORTED, "this QEMU (%u.%u) has no command %s",
-		                        qmp->version[0], qmp->version[1], command),
-		               err);
-	return fail_as(qmp, EVC_QMP_READY,
-	               evc_fail(err, EVC_ERR_IO, "QEMU refused %s: %s", command, answer->text), err);
+		return evc_qmp_fail_as(qmp, EVC_QMP_READY,
+		                       evc_fail(err, EVC_ERR_UNSUPPORTED,
+		                                "this QEMU (%u.%u) has no command %s", qmp->version[0],
+		                                qmp->version[1], command),
+		                       err);
+	return evc_qmp_fail_as(qmp, EVC_QMP_READY,
+	                       evc_fail(err, EVC_ERR_IO, "QEMU refused %s: %s", command, answer->text), err);
 }
 
 /*
@@ -227,8 +202,7 @@ static int hear_answer(struct evc_qmp *qmp, const char *command, json_int_t id, 
 	}
 }
 
-/* The command as text, with an id unless it goes through libvirt, which has its own; malloc'ed. */
-static char *write_command(struct evc_qmp *qmp, const char *command, json_t *arguments)
+char *evc_qmp_write_command(struct evc_qmp *qmp, const char *command, json_t *arguments)
 {
 	json_t *object = json_pack("{s:s, s:o*}", "execute", command, "arguments", arguments);
 	char *text;
@@ -241,91 +215,70 @@ static char *write_command(struct evc_qmp *qmp, const char *command, json_t *arg
 	return text;
 }
 
+/* Those from..to as one piece, few enough that QEMU's and our buffers hold them. */
+static int send_some(struct evc_qmp *qmp, const struct evc_qmp_question *questions, size_t from, size_t to,
+                     int64_t deadline, struct evc_error *err)
+{
+	struct evc_sink script = { 0 };
+	int status = EVC_OK;
+
+	for (size_t i = from; i < to; i++) {
+		char *text =
+			evc_qmp_write_command(qmp, questions[i].command, json_incref(questions[i].arguments));
+
+		if (!text)
+			script.failed = true;
+		else if (qmp->domain)
+			evc_qmp_put_virsh(qmp, text, &script);
+		else
+			evc_sink_printf(&script, "%s\n", text);
+		free(text);
+	}
+	if (script.failed)
+		status = evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	else if (qmp->domain)
+		status = evc_qmp_ask_virsh(qmp, &script, deadline - evc_now_ms(), err);
+	else
+		status = qmp->fd < 0 ? gone(qmp, err)
+		                     : send_text(qmp, questions[from].command, script.text, script.length,
+		                                 deadline, err);
+	evc_sink_free(&script);
+	return status;
+}
+
 static int send_command(struct evc_qmp *qmp, const char *command, json_t *arguments, int64_t deadline,
                         struct evc_error *err)
 {
-	char *text = write_command(qmp, command, arguments);
-	int status;
+	const struct evc_qmp_question question = { .command = command, .arguments = arguments };
+	int status = send_some(qmp, &question, 0, 1, deadline, err);
 
-	if (!text)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	json_decref(arguments);
+	return status;
+}
+
+int evc_qmp_send(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                 struct evc_error *err)
+{
+	qmp->class[0] = '\0';
+	return send_command(qmp, command, arguments, evc_now_ms() + timeout_ms, err);
+}
+
+int evc_qmp_hear(struct evc_qmp *qmp, const char *command, unsigned timeout_ms, json_t **ret_value,
+                 struct evc_error *err)
+{
+	struct evc_qmp_message answer = { 0 };
+	int status = EVC_OK;
+
+	qmp->class[0] = '\0';
+	assert(qmp->heard < qmp->last_id);
 	if (qmp->fd < 0)
-		status = gone(qmp, err);
-	else
-		status = send_text(qmp, command, text, deadline, err);
+		return gone(qmp, err);
+	status = hear_answer(qmp, command, ++qmp->heard, evc_now_ms() + timeout_ms, &answer, err);
 	if (status == EVC_OK)
-		status = send_text(qmp, command, "\n", deadline, err);
-	free(text);
-	return status;
-}
-
-/* One more command of virsh, quoted as its own parser reads it. */
-static void put_virsh(const struct evc_qmp *qmp, const char *text, struct evc_sink *script)
-{
-	evc_sink_puts(script, script->length ? "; qemu-monitor-command \"" : "qemu-monitor-command \"");
-	for (const char *c = qmp->domain; *c; c++) {
-		if (*c == '"' || *c == '\\')
-			evc_sink_puts(script, "\\");
-		evc_sink_write(script, c, 1);
-	}
-	evc_sink_puts(script, "\" '");
-	/* a quote can only be in a JSON string, where its number does as well */
-	for (; *text; text++)
-		if (*text == '\'')
-			evc_sink_puts(script, "\\u0027");
-		else
-			evc_sink_write(script, text, 1);
-	evc_sink_puts(script, "'");
-}
-
-/* Let virsh run the script; its output, QEMU's answers, becomes the stream. */
-static int ask_virsh(struct evc_qmp *qmp, const struct evc_sink *script, unsigned timeout_ms,
-                     struct evc_error *err)
-{
-	const char *const with_uri[] = { "virsh", "-q", "-c", qmp->uri, script->text, NULL };
-	const char *const without[] = { "virsh", "-q", script->text, NULL };
-	struct evc_arena arena = { 0 };
-	const char *output;
-	int status;
-
-	if (script->failed)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	evc_qmp_stream_free(&qmp->stream);
-	status = evc_spawn_output(qmp->uri ? with_uri : without, timeout_ms, &arena, &output, err);
-	if (status < 0)
-		status = fail_as(qmp, EVC_QMP_GONE, status, err);
+		status = take_answer(qmp, command, &answer, ret_value, err);
 	else
-		evc_qmp_feed(&qmp->stream, output, strlen(output));
-	evc_arena_free(&arena);
-	return status;
-}
-
-/* The next of QEMU's answers that virsh printed. */
-static int take_printed(struct evc_qmp *qmp, const char *command, struct evc_qmp_message *ret_answer,
-                        struct evc_error *err)
-{
-	int status = evc_qmp_next(&qmp->stream, ret_answer, err);
-
-	if (status == EVC_OK && !ret_answer->object)
-		status = evc_fail(err, EVC_ERR_INPUT, "virsh printed no answer of QEMU's to %s", command);
-	return status < 0 ? fail_as(qmp, EVC_QMP_GARBAGE, status, err) : EVC_OK;
-}
-
-static int call_libvirt(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
-                        struct evc_qmp_message *ret_answer, struct evc_error *err)
-{
-	char *text = write_command(qmp, command, arguments);
-	struct evc_sink script = { 0 };
-	int status;
-
-	if (!text)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	put_virsh(qmp, text, &script);
-	status = ask_virsh(qmp, &script, timeout_ms, err);
-	if (status == EVC_OK)
-		status = take_printed(qmp, command, ret_answer, err);
-	evc_sink_free(&script);
-	free(text);
+		qmp->heard = qmp->last_id;
+	json_decref(answer.object);
 	return status;
 }
 
@@ -338,11 +291,12 @@ int evc_qmp_call(struct evc_qmp *qmp, const char *command, json_t *arguments, un
 
 	qmp->class[0] = '\0';
 	if (qmp->domain) {
-		status = call_libvirt(qmp, command, arguments, timeout_ms, &answer, err);
+		status = evc_qmp_call_libvirt(qmp, command, arguments, timeout_ms, &answer, err);
 	} else {
 		status = send_command(qmp, command, arguments, deadline, err);
 		if (status == EVC_OK)
 			status = hear_answer(qmp, command, qmp->last_id, deadline, &answer, err);
+		qmp->heard = qmp->last_id;
 	}
 	if (status == EVC_OK)
 		status = take_answer(qmp, command, &answer, ret_value, err);
@@ -350,80 +304,55 @@ int evc_qmp_call(struct evc_qmp *qmp, const char *command, json_t *arguments, un
 	return status;
 }
 
-/* Commands from..to are sent together; few enough that QEMU's and our buffers hold them. */
-static int send_some(struct evc_qmp *qmp, const char *command, const json_t *arguments, size_t from,
-                     size_t to, int64_t deadline, struct evc_error *err)
-{
-	struct evc_sink script = { 0 };
-	int64_t left = deadline - evc_now_ms();
-	int status = EVC_OK;
-
-	for (size_t i = from; i < to && status == EVC_OK; i++) {
-		json_t *one = json_incref(json_array_get(arguments, i));
-		char *text;
-
-		if (!qmp->domain) {
-			status = send_command(qmp, command, one, deadline, err);
-			continue;
-		}
-		text = write_command(qmp, command, one);
-		if (text)
-			put_virsh(qmp, text, &script);
-		else
-			script.failed = true;
-		free(text);
-	}
-	if (qmp->domain)
-		status = ask_virsh(qmp, &script, left > 0 ? (unsigned)left : 0, err);
-	evc_sink_free(&script);
-	return status;
-}
-
 /* Their answers, one after the other. */
-static int hear_some(struct evc_qmp *qmp, const char *command, size_t n, int64_t deadline, json_t *values,
-                     struct evc_error *err)
+static int hear_some(struct evc_qmp *qmp, const struct evc_qmp_question *questions, size_t n,
+                     int64_t deadline, json_t **ret_values, struct evc_error *err)
 {
 	json_int_t first = qmp->last_id - (json_int_t)n + 1;
 	int status = EVC_OK;
 
 	for (size_t i = 0; i < n && status == EVC_OK; i++) {
 		struct evc_qmp_message answer = { 0 };
-		json_t *value = NULL;
 
 		if (qmp->domain)
-			status = take_printed(qmp, command, &answer, err);
+			status = evc_qmp_take_printed(qmp, questions[i].command, &answer, err);
 		else
-			status = hear_answer(qmp, command, first + (json_int_t)i, deadline, &answer, err);
+			status = hear_answer(qmp, questions[i].command, first + (json_int_t)i, deadline,
+			                     &answer, err);
 		if (status == EVC_OK && answer.kind == EVC_QMP_RETURN)
-			value = json_incref(answer.value);
-		if (status == EVC_OK)
-			json_array_append_new(values, value ? value : json_null());
+			ret_values[i] = json_incref(answer.value);
 		json_decref(answer.object);
 	}
+	qmp->heard = qmp->last_id;
 	return status;
 }
 
-int evc_qmp_call_each(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
-                      json_t **ret_values, struct evc_error *err)
+int evc_qmp_call_all(struct evc_qmp *qmp, const struct evc_qmp_question *questions, size_t n,
+                     unsigned timeout_ms, json_t **ret_values, struct evc_error *err)
 {
-	size_t n = json_array_size(arguments);
 	int64_t deadline = evc_now_ms() + timeout_ms;
-	json_t *values = json_array();
 	int status = EVC_OK;
 
 	qmp->class[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		ret_values[i] = NULL;
 	for (size_t from = 0; from < n && status == EVC_OK; from += TOGETHER) {
 		size_t to = from + TOGETHER < n ? from + TOGETHER : n;
 
-		status = send_some(qmp, command, arguments, from, to, deadline, err);
+		status = send_some(qmp, questions, from, to, deadline, err);
 		if (status == EVC_OK)
-			status = hear_some(qmp, command, to - from, deadline, values, err);
+			status =
+				hear_some(qmp, questions + from, to - from, deadline, ret_values + from, err);
 	}
-	json_decref(arguments);
+	for (size_t i = 0; i < n; i++) {
+		json_decref(questions[i].arguments);
+		if (status < 0)
+			json_decref(ret_values[i]);
+		if (status < 0)
+			ret_values[i] = NULL;
+	}
 	if (status == EVC_OK)
-		*ret_values = values;
-	else
-		json_decref(values);
+		qmp->state = EVC_QMP_READY;
 	return status;
 }
 

@@ -34,6 +34,7 @@ struct evc_qmp {
 	int fd;                   /* -1: closed, or libvirt's */
 	const char *uri, *domain; /* of libvirt; NULL: a socket.  Borrowed. */
 	json_int_t last_id;       /* of the last command */
+	json_int_t heard;         /* of the last one whose answer was heard, or given up */
 	json_t *events;           /* array of event objects, oldest first */
 	size_t n_dropped;         /* events that nobody waited for in time */
 	struct evc_qmp_stream stream;
@@ -62,13 +63,29 @@ int evc_qmp_open_domain(struct evc_qmp *ret_qmp, const char *uri, const char *do
 int evc_qmp_call(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
                  json_t **ret_value, struct evc_error *err);
 
+/* One command of several; arguments (may be NULL) are given away. */
+struct evc_qmp_question {
+	const char *command;
+	json_t *arguments;
+};
+
 /*
- * Run a command once for each element of arguments (an array, given away), without waiting for one answer
- * before the next command is sent: several times faster.  ret_values is an array of their values, null where
- * QEMU refused.  timeout_ms is for all of them.
+ * Run several commands without waiting for one answer before the next is sent: several times faster.
+ * ret_values has a new reference for each, NULL where QEMU refused (or after a failure).  timeout_ms is for
+ * all of them.
  */
-int evc_qmp_call_each(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
-                      json_t **ret_values, struct evc_error *err);
+int evc_qmp_call_all(struct evc_qmp *qmp, const struct evc_qmp_question *questions, size_t n,
+                     unsigned timeout_ms, json_t **ret_values, struct evc_error *err);
+
+/*
+ * The two halves of evc_qmp_call, to ask two QEMUs at the same time, or one several things: each command
+ * that was sent is heard once, in the same order, before anything else is called.  What was sent and is not
+ * heard for a failure is dropped.  Not for libvirt's domains.
+ */
+int evc_qmp_send(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                 struct evc_error *err);
+int evc_qmp_hear(struct evc_qmp *qmp, const char *command, unsigned timeout_ms, json_t **ret_value,
+                 struct evc_error *err);
 
 /*
  * The next event of one of these names (NULL at the end; names NULL: any), queued or still to come.

@@ -213,7 +213,7 @@ static int run(struct evc_command *command, struct evc_error *err)
 		                "name one guest: its QMP socket, its process or its name");
 	status = evc_guest_open(&qmp, command->args.operands[0], command->arena, &name, err);
 	if (status == EVC_OK)
-		status = evc_given_read(&qmp, command->arena, &given, err);
+		status = evc_given_read(&qmp, EVC_GIVEN_ALL, command->arena, &given, err);
 	if (status == EVC_OK && !strcmp(given.accel, "kvm") && evc_qmp_is_local(&qmp))
 		status = evc_given_add_host(&given, command->arena, err);
 	if (status == EVC_OK && *given.name)

@@ -155,17 +155,50 @@ static void asks_many_at_once(void **state)
 	struct evc_error err = { 0 };
 	struct evc_qmp qmp;
 	pthread_t thread;
-	json_t *values = NULL;
+	const struct evc_qmp_question questions[] = { { .command = "a", .arguments = json_object() },
+		                                      { .command = "b" },
+		                                      { .command = "c" } };
+	json_t *values[3];
 
 	(void)state;
 	assert_int_equal(begin(&play, &thread, &qmp, &err), EVC_OK);
-	assert_int_equal(evc_qmp_call_each(&qmp, "a", json_pack("[{}, {}, {}]"), LONG, &values, &err),
-	                 EVC_OK);
-	assert_int_equal(json_array_size(values), 3);
-	assert_int_equal(json_integer_value(json_array_get(values, 0)), 1);
-	assert_true(json_is_null(json_array_get(values, 1)));
-	assert_int_equal(json_integer_value(json_array_get(values, 2)), 3);
-	json_decref(values);
+	assert_int_equal(evc_qmp_call_all(&qmp, questions, 3, LONG, values, &err), EVC_OK);
+	assert_int_equal(json_integer_value(values[0]), 1);
+	assert_null(values[1]);
+	assert_int_equal(json_integer_value(values[2]), 3);
+	json_decref(values[0]);
+	json_decref(values[2]);
+	evc_qmp_close(&qmp);
+	pthread_join(thread, NULL);
+}
+
+/* What was sent and not heard is dropped by the next call. */
+static void hears_later_what_it_sent(void **state)
+{
+	struct play play = {
+		.greeting = HELLO,
+		.answers = { GOOD, "{\"return\": 1, \"id\": $}",
+		             "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}, \"id\": $}",
+		             "{\"return\": 3, \"id\": $}", "{\"return\": 4, \"id\": $}" }
+	};
+	struct evc_error err = { 0 };
+	struct evc_qmp qmp;
+	pthread_t thread;
+	json_t *value = NULL;
+
+	(void)state;
+	assert_int_equal(begin(&play, &thread, &qmp, &err), EVC_OK);
+	assert_int_equal(evc_qmp_send(&qmp, "a", NULL, LONG, &err), EVC_OK);
+	assert_int_equal(evc_qmp_send(&qmp, "b", json_object(), LONG, &err), EVC_OK);
+	assert_int_equal(evc_qmp_send(&qmp, "c", NULL, LONG, &err), EVC_OK);
+	assert_int_equal(evc_qmp_hear(&qmp, "a", LONG, &value, &err), EVC_OK);
+	assert_int_equal(json_integer_value(value), 1);
+	json_decref(value);
+	assert_int_equal(evc_qmp_hear(&qmp, "b", LONG, NULL, &err), EVC_ERR_IO);
+	assert_string_equal(err.text, "QEMU refused b: no");
+	assert_int_equal(evc_qmp_call(&qmp, "d", NULL, LONG, &value, &err), EVC_OK);
+	assert_int_equal(json_integer_value(value), 4);
+	json_decref(value);
 	evc_qmp_close(&qmp);
 	pthread_join(thread, NULL);
 }
@@ -302,6 +335,7 @@ int main(void)
 		cmocka_unit_test(asks_and_is_answered),
 		cmocka_unit_test(drops_an_answer_that_comes_too_late),
 		cmocka_unit_test(asks_many_at_once),
+		cmocka_unit_test(hears_later_what_it_sent),
 		cmocka_unit_test(an_event_that_does_not_come_is_no_failure),
 		cmocka_unit_test(keeps_a_bounded_number_of_events),
 		cmocka_unit_test(says_why_it_cannot_connect),
