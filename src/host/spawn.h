@@ -27,6 +27,7 @@ struct evc_spawned {
 	size_t n_output;
 	const char *errors; /* the first of what it said on standard error */
 	int status;         /* its exit status, or 128 and the signal that ended it */
+	int error;          /* an errno: it could not be started, and nothing of the above is there */
 	bool timed_out;     /* it had to be killed, after timeout_ms or max_output */
 };
 
@@ -36,6 +37,17 @@ struct evc_spawned {
  */
 int evc_spawn_run(const struct evc_spawn *spawn, struct evc_arena *arena, struct evc_spawned *ret_spawned,
                   struct evc_error *err);
+
+/* Called when one of many has ended, with its number and the context that was given. */
+typedef void evc_spawn_ended(void *context, size_t which);
+
+/*
+ * The same with n programs, at most at_once at a time (one at least); ended may be NULL.  EVC_ERR_MEMORY is
+ * the only failure: a program that cannot be started says so in its ret_spawned.  When this process is told
+ * to end, those that run are ended and no other is begun: they count as timed out.
+ */
+int evc_spawn_run_many(const struct evc_spawn *spawns, size_t n, unsigned at_once, struct evc_arena *arena,
+                       struct evc_spawned *ret_spawned, evc_spawn_ended *ended, void *context);
 
 /*
  * Run argv[0], found in PATH, without standard input and error, for at most timeout_ms, and
