@@ -25,4 +25,8 @@ void evc_initrd_probe(struct evc_sink *out);
 extern const unsigned char evc_probe_program[];
 extern const size_t evc_probe_program_size;
 
+/* The same as a kernel of its own, started by the note that Xen's PVH guests have: the bare guest. */
+extern const unsigned char evc_bare_program[];
+extern const size_t evc_bare_program_size;
+
 #endif

@@ -131,19 +131,26 @@ static void add(struct command_line *line, const char *word)
 }
 
 static void make_command_line(const struct evc_probe_guest *guest, const char *kernel,
-                              struct command_line *line)
+                              struct evc_arena *arena, struct command_line *line)
 {
+	const char *append = evc_arena_printf(arena, "console=ttyS0 quiet loglevel=1 panic=-1 %s",
+	                                      guest->append ? guest->append : "");
 	/* clang-format off */
 	const char *const words[] = {
 		guest->qemu ? guest->qemu : "qemu-system-x86_64",
-		"-accel", guest->accel, "-m", "256", "-nodefaults", "-no-user-config", "-no-reboot",
-		"-display", "none", "-serial", "stdio", "-kernel", kernel, "-initrd", descriptor_path,
-		"-append", "console=ttyS0 quiet loglevel=1 panic=-1",
+		"-accel", guest->accel, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+	};
+	const char *const bare[] = { "-m", "32", "-debugcon", "stdio", "-kernel", descriptor_path, NULL };
+	const char *const with_linux[] = {
+		"-m", "256", "-serial", "stdio", "-kernel", kernel, "-initrd", descriptor_path, "-append", append, NULL,
 	};
 	/* clang-format on */
+	const char *const *more = guest->bare ? bare : with_linux;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		add(line, words[i]);
+	for (size_t i = 0; more[i]; i++)
+		add(line, more[i]);
 	for (size_t i = 0; guest->arguments && guest->arguments[i]; i++)
 		add(line, guest->arguments[i]);
 }
@@ -175,53 +182,157 @@ static int no_answer(const struct evc_spawned *spawned, unsigned timeout_ms, str
 	                (int)said.length, said.text);
 }
 
-static int boot(const struct evc_probe_guest *guest, const char *kernel, int initrd, struct evc_arena *arena,
-                struct evc_probe *ret_probe, struct evc_error *err)
+/* What was heard of a guest as its answer, or why there is none. */
+static void take_answer(const struct evc_probe_guest *guest, const struct evc_spawn *spawn,
+                        const struct evc_spawned *spawned, struct evc_arena *arena,
+                        struct evc_probe_answer *answer)
 {
-	struct command_line line = { 0 };
-	struct evc_spawn spawn = { .argv = line.words,
-		                   .timeout_ms = guest->timeout_ms ? guest->timeout_ms : USUAL_TIMEOUT_MS,
-		                   .max_output = MAX_OUTPUT,
-		                   .descriptor = initrd };
-	struct evc_spawned spawned;
-	struct evc_probe probe;
+	struct evc_span text = { .text = spawned->output, .length = spawned->n_output };
 	int status;
 
-	make_command_line(guest, kernel, &line);
-	if (line.full)
-		return evc_fail(err, EVC_ERR_LIMIT, "more than %d arguments for QEMU", MAX_ARGUMENTS);
-	status = evc_spawn_run(&spawn, arena, &spawned, err);
-	if (status < 0)
-		return status;
-	status = evc_probe_read((struct evc_span){ .text = spawned.output, .length = spawned.n_output },
-	                        guest->name ? guest->name : "guest", arena, &probe, err);
+	if (spawned->error) {
+		(void)evc_fail(&answer->error, spawned->error == ENOENT ? EVC_ERR_UNSUPPORTED : EVC_ERR_IO,
+		               "%s: %s", spawn->argv[0], strerror(spawned->error));
+		return;
+	}
+	status = evc_probe_read(text, guest->name ? guest->name : "guest", arena, &answer->probe,
+	                        &answer->error);
 	if (status == EVC_ERR_MEMORY)
-		return status;
-	if (status < 0 || !probe.complete)
-		return no_answer(&spawned, spawn.timeout_ms, err);
-	*ret_probe = probe;
-	return EVC_OK;
+		return;
+	if (status < 0 || !answer->probe.complete)
+		no_answer(spawned, spawn->timeout_ms, &answer->error);
 }
 
-int evc_probe_guest_run(const struct evc_probe_guest *guest, struct evc_arena *arena,
-                        struct evc_probe *ret_probe, struct evc_error *err)
+/* Files in memory with what guests boot from; -1: nobody needs it. */
+struct images {
+	int initrd, bare;
+};
+
+static int make_images(const struct evc_probe_guest *guests, size_t n, struct images *images,
+                       struct evc_error *err)
 {
 	struct evc_sink archive = { 0 };
-	const char *kernel;
-	int fd, status = evc_probe_kernel(guest->kernel, arena, &kernel, err);
+	bool bare = false, with_linux = false;
+	int status = EVC_OK;
 
-	if (status < 0)
+	for (size_t i = 0; i < n; i++) {
+		bare |= guests[i].bare;
+		with_linux |= !guests[i].bare;
+	}
+	if (bare)
+		status = memory_file(evc_bare_program, evc_bare_program_size, &images->bare, err);
+	if (status < 0 || !with_linux)
 		return status;
 	evc_initrd_probe(&archive);
 	if (archive.failed)
 		status = evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	else
-		status = memory_file(archive.text, archive.length, &fd, err);
+		status = memory_file(archive.text, archive.length, &images->initrd, err);
 	evc_sink_free(&archive);
+	return status;
+}
+
+/* Those that can be started, and what came of them. */
+struct batch {
+	struct evc_spawn *spawns;
+	struct evc_spawned *spawned;
+	size_t *which; /* guest of each */
+	size_t n, n_ended;
+	evc_probe_ended *ended;
+	void *context;
+};
+
+static void one_ended(void *context, size_t which)
+{
+	struct batch *batch = context;
+
+	(void)which;
+	if (batch->ended)
+		batch->ended(batch->context, ++batch->n_ended);
+}
+
+static int prepare(const struct evc_probe_guest *guest, const struct images *images, struct evc_arena *arena,
+                   struct evc_spawn *ret_spawn, struct evc_error *err)
+{
+	struct command_line *line = evc_arena_alloc(arena, sizeof(*line));
+	const char *kernel = NULL;
+	int status = guest->bare ? EVC_OK : evc_probe_kernel(guest->kernel, arena, &kernel, err);
+
 	if (status < 0)
 		return status;
-	status = boot(guest, kernel, fd, arena, ret_probe, err);
-	close(fd);
+	if (!line)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	make_command_line(guest, kernel, arena, line);
+	if (line->full)
+		return evc_fail(err, EVC_ERR_LIMIT, "more than %d arguments for QEMU", MAX_ARGUMENTS);
+	*ret_spawn =
+		(struct evc_spawn){ .argv = line->words,
+		                    .timeout_ms = guest->timeout_ms ? guest->timeout_ms : USUAL_TIMEOUT_MS,
+		                    .max_output = MAX_OUTPUT,
+		                    .descriptor = guest->bare ? images->bare : images->initrd };
+	return EVC_OK;
+}
+
+static int run_batch(const struct evc_probe_guest *guests, size_t n, unsigned at_once,
+                     const struct images *images, struct batch *batch, struct evc_arena *arena,
+                     struct evc_probe_answer *answers, struct evc_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		answers[i] = (struct evc_probe_answer){ 0 };
+		if (prepare(&guests[i], images, arena, &batch->spawns[batch->n], &answers[i].error) == EVC_OK)
+			batch->which[batch->n++] = i;
+		else
+			one_ended(batch, i);
+	}
+	if (evc_spawn_run_many(batch->spawns, batch->n, at_once, arena, batch->spawned, one_ended, batch) < 0)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < batch->n; i++) {
+		size_t which = batch->which[i];
+
+		take_answer(&guests[which], &batch->spawns[i], &batch->spawned[i], arena, &answers[which]);
+	}
+	if (evc_arena_failed(arena))
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	return EVC_OK;
+}
+
+int evc_probe_guests_run(const struct evc_probe_guest *guests, size_t n, unsigned at_once,
+                         struct evc_arena *arena, struct evc_probe_answer *ret_answers,
+                         evc_probe_ended *ended, void *context, struct evc_error *err)
+{
+	struct batch batch = { .spawns = evc_arena_array(arena, n, sizeof(*batch.spawns)),
+		               .spawned = evc_arena_array(arena, n, sizeof(*batch.spawned)),
+		               .which = evc_arena_array(arena, n, sizeof(*batch.which)),
+		               .ended = ended,
+		               .context = context };
+	struct images images = { .initrd = -1, .bare = -1 };
+	int status = EVC_OK;
+
+	if (evc_arena_failed(arena))
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	status = make_images(guests, n, &images, err);
+	if (status == EVC_OK)
+		status = run_batch(guests, n, at_once, &images, &batch, arena, ret_answers, err);
+	if (images.initrd >= 0)
+		close(images.initrd);
+	if (images.bare >= 0)
+		close(images.bare);
+	return status;
+}
+
+int evc_probe_guest_run(const struct evc_probe_guest *guest, struct evc_arena *arena,
+                        struct evc_probe *ret_probe, struct evc_error *err)
+{
+	struct evc_probe_answer answer = { 0 };
+	int status = evc_probe_guests_run(guest, 1, 1, arena, &answer, NULL, NULL, err);
+
+	if (status == EVC_OK && answer.error.code) {
+		if (err)
+			*err = answer.error;
+		status = answer.error.code;
+	}
+	if (status == EVC_OK)
+		*ret_probe = answer.probe;
 	return status;
 }
 

@@ -3,9 +3,9 @@
 #define EVC_GUEST_PROBE_GUEST_H
 
 /*
- * The probe guest: a Linux kernel whose only program is ours, started under QEMU with a given
- * virtual CPU, asked from inside what it sees, and ended.  The program also runs as it is on this
- * machine, for guests that are already there.
+ * Guests under QEMU with a given virtual CPU, asked from inside what they see, and ended.  The probe guest is
+ * a Linux kernel whose only program is ours; the bare guest is our program alone, as a kernel, and reads
+ * MSRs.  The program also runs as it is on this machine, for guests that are already there.
  */
 
 #include "base/arena.h"
@@ -13,12 +13,19 @@
 #include "core/probe.h"
 
 struct evc_probe_guest {
+	bool bare;                    /* without Linux */
 	const char *name;             /* what to call the guest; NULL: "guest" */
 	const char *qemu;             /* program; NULL: qemu-system-x86_64 */
 	const char *accel;            /* "tcg" or "kvm" */
 	const char *kernel;           /* NULL: evc_probe_kernel finds one */
 	const char *const *arguments; /* -machine, -cpu, -smp ... as QEMU takes them, ends with NULL */
+	const char *append;           /* more of the kernel's command line; NULL: nothing */
 	unsigned timeout_ms;          /* for all of it; 0: a minute */
+};
+
+struct evc_probe_answer {
+	struct evc_probe probe; /* when error.code is EVC_OK */
+	struct evc_error error; /* else why there is no answer */
 };
 
 /*
@@ -28,6 +35,15 @@ struct evc_probe_guest {
  */
 int evc_probe_guest_run(const struct evc_probe_guest *guest, struct evc_arena *arena,
                         struct evc_probe *ret_probe, struct evc_error *err);
+
+/*
+ * The same with n guests, at most at_once at a time; ended (may be NULL) is called after each with how many
+ * have ended.  Fails on memory only: why one did not answer is in its ret_answers.
+ */
+typedef void evc_probe_ended(void *context, size_t n_ended);
+int evc_probe_guests_run(const struct evc_probe_guest *guests, size_t n, unsigned at_once,
+                         struct evc_arena *arena, struct evc_probe_answer *ret_answers,
+                         evc_probe_ended *ended, void *context, struct evc_error *err);
 
 /*
  * The kernel to boot: the wanted one (NULL: none named), $EVC_KERNEL, $XDG_CACHE_HOME/openevc/vmlinuz

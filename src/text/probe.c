@@ -212,7 +212,8 @@ static void read_instructions(const struct reader *reader, struct evc_probe *pro
 	probe->outcomes = outcomes;
 }
 
-/* The MSRs of the CPU that stands for a kind; ret_any says whether there was one. */
+/* The MSRs of the CPU that stands for a kind; any says whether there was one.  One that faults is not there,
+ * which is what zero says. */
 static int add_msrs(const struct reader *reader, struct evc_dump *dump, bool *any, struct evc_error *err)
 {
 	struct evc_span rest = reader->sections[MSR], line;
@@ -228,7 +229,11 @@ static int add_msrs(const struct reader *reader, struct evc_dump *dump, bool *an
 
 		if (!take_number(&line, "cpu", EVC_MAX_CPUS, &cpu) || cpu != dump->cpu ||
 		    !evc_span_word(&line, &index) || !evc_span_number(index, UINT32_MAX, &msr) ||
-		    !evc_span_word(&line, &word) || !evc_span_number(word, UINT64_MAX, &value))
+		    !evc_span_word(&line, &word))
+			continue;
+		if (evc_span_equals(word, "faults"))
+			value = 0;
+		else if (!evc_span_number(word, UINT64_MAX, &value))
 			continue;
 		evc_dump_set_msr(&builder, (uint32_t)msr, value, UINT64_MAX);
 		*any = true;

@@ -11,7 +11,7 @@
  *   kernel           "release 6.1.0", "machine x86_64", "online 0-3"
  *   vulnerabilities  "name: text", as the kernel's files say
  *   xsave            "cpu 0 xcr0 0x7 stated 832 written 832 compact 832", or "cpu 0 none"
- *   msr              "cpu 0 0x10a 0x2b", or "none: why"
+ *   msr              "cpu 0 0x10a 0x2b", "cpu 0 0x480 faults", or "none: why"
  *   instructions     "pshufb ok 0x0" with EAX, "pshufb vector 6"; a name alone: it did not come back from it
  *
  * A kernel writes on the same line whenever it likes, so a line that is none of these is passed over; a

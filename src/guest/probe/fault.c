@@ -4,7 +4,7 @@
  * exception.  The handler lets the thread go on where probe_enter ends, on the stack that it had
  * when it began.  A timer does the same with an instruction that never ends.
  */
-#include "guest/probe/probe.h"
+#include "guest/probe/linux.h"
 
 #include <signal.h>
 #include <sys/syscall.h>

@@ -7,42 +7,7 @@
 
 #include "host/cpuid.h"
 
-#include <fcntl.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
-
 #include <cpuid.h>
-
-enum {
-	MAX_CPUS = 8192,
-	REQUEST_STATE = 0x1023, /* ARCH_REQ_XCOMP_PERM: Linux wants to be asked for tile registers */
-	TILE_DATA = 18,
-};
-
-typedef uint64_t cpu_mask[MAX_CPUS / 64];
-
-static const char vulnerabilities[] = "/sys/devices/system/cpu/vulnerabilities";
-
-int probe_next_cpu(int cpu)
-{
-	static cpu_mask allowed;
-	static long n_bytes;
-
-	if (!n_bytes) {
-		n_bytes = probe_call(SYS_sched_getaffinity, 0, sizeof(allowed), (long)allowed, 0);
-		if (n_bytes < 0)
-			n_bytes = 0;
-	}
-	while (++cpu < n_bytes * 8)
-		if (allowed[cpu / 64] >> (cpu % 64) & 1) {
-			cpu_mask only = { 0 };
-
-			only[cpu / 64] = UINT64_C(1) << (cpu % 64);
-			if (!probe_call(SYS_sched_setaffinity, 0, n_bytes, (long)only, 0))
-				return cpu;
-		}
-	return -1;
-}
 
 /* Where host/cpuid.c, which is compiled into this program, puts a leaf: here it is printed. */
 void evc_dump_set_leaf(struct evc_dump_builder *builder, uint32_t leaf, uint32_t subleaf,
@@ -62,12 +27,6 @@ void evc_dump_set_leaf(struct evc_dump_builder *builder, uint32_t leaf, uint32_t
 	probe_put("\n");
 }
 
-static void put_cpu(int cpu)
-{
-	probe_put("cpu ");
-	probe_put_decimal((uint64_t)cpu);
-}
-
 static void put_cpuid(void)
 {
 	probe_put("\n--- cpuid\n");
@@ -77,65 +36,6 @@ static void put_cpuid(void)
 		probe_put(":\n");
 		evc_cpuid_read(NULL);
 	}
-}
-
-static void put_kernel(void)
-{
-	static struct utsname names;
-
-	probe_put("--- kernel\n");
-	if (probe_call(SYS_uname, (long)&names, 0, 0, 0))
-		return;
-	probe_put("release ");
-	probe_put(names.release);
-	probe_put("\nmachine ");
-	probe_put(names.machine);
-	probe_put("\n");
-	probe_put_file("online ", "/sys/devices/system/cpu/online");
-}
-
-static void put_vulnerability(const char *name)
-{
-	char path[512], prefix[300];
-	size_t n_path = 0, n_prefix = 0;
-
-	for (const char *c = vulnerabilities; *c; c++)
-		path[n_path++] = *c;
-	path[n_path++] = '/';
-	for (const char *c = name; *c && n_prefix < 256; c++)
-		path[n_path++] = prefix[n_prefix++] = *c;
-	path[n_path] = '\0';
-	prefix[n_prefix++] = ':';
-	prefix[n_prefix++] = ' ';
-	prefix[n_prefix] = '\0';
-	probe_put_file(prefix, path);
-}
-
-/* As getdents64 fills it. */
-struct entry {
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
-static void put_vulnerabilities(void)
-{
-	static char entries[4096] __attribute__((aligned(8)));
-	long n, fd = probe_call(SYS_open, (long)vulnerabilities, O_DIRECTORY, 0, 0);
-
-	probe_put("--- vulnerabilities\n");
-	while (fd >= 0 && (n = probe_call(SYS_getdents64, fd, (long)entries, sizeof(entries), 0)) > 0)
-		for (long at = 0; at < n;) {
-			const struct entry *entry = (const struct entry *)(entries + at);
-
-			if (entry->name[0] != '.')
-				put_vulnerability(entry->name);
-			at += entry->length;
-		}
-	if (fd >= 0)
-		probe_call(SYS_close, fd, 0, 0, 0);
 }
 
 static void fill(unsigned char byte)
@@ -181,7 +81,7 @@ static void put_xsave_here(int cpu)
 {
 	uint32_t eax, ebx, ecx, edx, low, high;
 
-	put_cpu(cpu);
+	probe_put_cpu(cpu);
 	__cpuid_count(1, 0, eax, ebx, ecx, edx);
 	if (!(ecx & bit_OSXSAVE)) {
 		probe_put(" none\n");
@@ -208,55 +108,40 @@ static void put_xsave(void)
 		put_xsave_here(cpu);
 }
 
-static long open_msr(int cpu)
+/* False when nobody may ask this CPU. */
+static bool put_msr(int cpu, uint32_t index)
 {
-	static const char front[] = "/dev/cpu/", back[] = "/msr";
-	char path[32], digits[12];
-	int n = 0, n_digits = 0;
+	uint64_t value;
+	enum probe_msr outcome = probe_read_msr(cpu, index, &value);
 
-	for (const char *c = front; *c; c++)
-		path[n++] = *c;
-	do
-		digits[n_digits++] = (char)('0' + cpu % 10);
-	while (cpu /= 10);
-	while (n_digits)
-		path[n++] = digits[--n_digits];
-	for (const char *c = back; *c; c++)
-		path[n++] = *c;
-	path[n] = '\0';
-	return probe_call(SYS_open, (long)path, O_RDONLY, 0, 0);
-}
-
-static void put_msrs_here(int cpu, long fd)
-{
-	for (unsigned i = 0; i < n_probe_msrs; i++) {
-		uint64_t value;
-
-		if (probe_call(SYS_pread64, fd, (long)&value, sizeof(value), probe_msrs[i]) != sizeof(value))
-			continue;
-		put_cpu(cpu);
-		probe_put(" 0x");
-		probe_put_hex(probe_msrs[i], 0);
+	if (outcome == PROBE_MSR_NONE)
+		return false;
+	probe_put_cpu(cpu);
+	probe_put(" 0x");
+	probe_put_hex(index, 0);
+	if (outcome == PROBE_MSR_READ) {
 		probe_put(" 0x");
 		probe_put_hex(value, 0);
 		probe_put("\n");
+	} else {
+		probe_put(" faults\n");
 	}
-	probe_call(SYS_close, fd, 0, 0, 0);
+	return true;
 }
 
 static void put_msrs(void)
 {
-	probe_put("--- msr\n");
-	for (int cpu = probe_next_cpu(-1); cpu >= 0; cpu = probe_next_cpu(cpu)) {
-		long fd = open_msr(cpu);
+	bool any = false;
 
-		if (fd < 0) {
-			probe_put(fd == -2 ? "none: the kernel has no /dev/cpu/N/msr, or it is a module\n"
-			                   : "none: /dev/cpu/N/msr is not for this user\n");
-			return;
-		}
-		put_msrs_here(cpu, fd);
-	}
+	probe_put("--- msr\n");
+	for (int cpu = probe_next_cpu(-1); cpu >= 0; cpu = probe_next_cpu(cpu))
+		for (unsigned i = 0; i < n_probe_msrs; i++)
+			any |= put_msr(cpu, probe_msrs[i]);
+	if (any)
+		return;
+	probe_put("none: ");
+	probe_put(probe_no_msr());
+	probe_put("\n");
 }
 
 /* On the first CPU.  The name goes out before the instruction is tried, to say what the end was. */
@@ -264,7 +149,7 @@ static void put_instructions(void)
 {
 	probe_put("--- instructions\n");
 	probe_next_cpu(-1);
-	probe_call(SYS_arch_prctl, REQUEST_STATE, TILE_DATA, 0, 0);
+	probe_want_state();
 	probe_catch();
 	for (unsigned i = 0; i < n_probe_codes; i++) {
 		struct probe_outcome outcome;
@@ -289,10 +174,7 @@ static void put_instructions(void)
 void probe_sections(void)
 {
 	put_cpuid();
-	probe_put("--- cpuinfo\n");
-	probe_put_file("", "/proc/cpuinfo");
-	put_kernel();
-	put_vulnerabilities();
+	probe_put_system();
 	put_xsave();
 	put_msrs();
 	put_instructions();
