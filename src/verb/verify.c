@@ -21,25 +21,25 @@ static const struct evc_param params[] = {
 	{ .name = "mode", .letter = 'm', .value = "MODE", .help = "the mode, as \"evc modes\" lists them" },
 	{ .name = "all-modes", .letter = 'a', .help = "every mode of this host's vendor, as a table" },
 	{ .name = "host", .value = "FILE", .help = "predict for this host's guests, and try them here" },
-	{ .name = "inside", .help = "the probe guest alone: a Linux kernel with our init under QEMU" },
-	{ .name = "micro", .help = "the micro-VM alone: KVM without QEMU and without an operating system" },
-	{ .name = "accel",
-	  .value = "ACCEL",
-	  .help = "of the probe guest: kvm or tcg; kvm unless it is not there" },
+	{ .name = "micro", .help = "the micro-VM: KVM without QEMU and without an operating system" },
+	{ .name = "bare", .help = "the bare guest: QEMU, and our program in it without an operating system" },
+	{ .name = "inside", .help = "the probe guest: QEMU, and a Linux kernel with our init" },
+	{ .name = "accel", .value = "ACCEL", .help = "QEMU's: kvm or tcg; kvm unless it is not there" },
 	{ .name = "kernel", .value = "FILE", .help = "Linux kernel of the probe guest" },
-	{ .name = "machine",
-	  .value = "TYPE",
-	  .help = "machine type of the probe guest: this QEMU's newest pc-q35 unless given" },
+	{ .name = "machine", .value = "TYPE", .help = "QEMU's machine type: its newest pc-q35 unless given" },
 	{ .name = "cost", .help = "measure what one CPUID costs a guest: an exit to KVM and back" },
 	{ 0 },
 };
 
-static void progress(const struct evc_command *command, const char *text, size_t i, size_t n)
+/* n_ended of n guests; the line goes with the last one. */
+static void progress(void *context, size_t n_ended, size_t n)
 {
+	const struct evc_command *command = context;
+
 	if (!command->progress)
 		return;
-	if (n)
-		fprintf(stderr, "\r\033[K%zu of %zu: %s", i, n, text);
+	if (n_ended < n)
+		fprintf(stderr, "\r\033[K%zu of %zu guests", n_ended, n);
 	else
 		fputs("\r\033[K", stderr);
 	fflush(stderr);
@@ -87,6 +87,17 @@ static int choose_host(struct evc_command *command, struct evc_verify *verify, s
 	return evc_offer_make(&verify->host, &options, command->arena, &verify->offer, NULL, err);
 }
 
+/* Those that are named, else all. */
+static void choose_ways(const struct evc_args *args, struct evc_verify *verify)
+{
+	for (int i = 0; i < EVC_N_VERIFY_WAYS; i++) {
+		verify->ways[i] = evc_args_flag(args, evc_verify_ways[i].name);
+		verify->named |= verify->ways[i];
+	}
+	for (int i = 0; i < EVC_N_VERIFY_WAYS; i++)
+		verify->ways[i] |= !verify->named;
+}
+
 static void choose_accelerator(const struct evc_args *args, struct evc_verify *verify)
 {
 	const char *accel = evc_args_value(args, "accel");
@@ -100,10 +111,12 @@ static void choose_accelerator(const struct evc_args *args, struct evc_verify *v
 /* What this machine can and cannot do, said before anything is tried. */
 static void say_what_is_missing(const struct evc_verify *verify, struct evc_sink *messages)
 {
-	if (verify->micro && *verify->no_kvm)
+	bool guests = verify->ways[EVC_VERIFY_BARE] || verify->ways[EVC_VERIFY_INSIDE];
+
+	if (verify->ways[EVC_VERIFY_MICRO] && *verify->no_kvm)
 		evc_sink_printf(messages, "evc: KVM cannot be used: %s\n", verify->no_kvm);
-	if (verify->inside && verify->accel == EVC_ACCEL_TCG)
-		evc_sink_puts(messages, "evc: the probe guest runs under TCG, QEMU's own emulation of a CPU: "
+	if (guests && verify->accel == EVC_ACCEL_TCG)
+		evc_sink_puts(messages, "evc: QEMU's guests run under TCG, its own emulation of a CPU: "
 		                        "what TCG cannot show is reduced\n");
 	if (!*verify->no_kvm && verify->trusted == EVC_NO)
 		evc_sink_puts(messages,
@@ -122,7 +135,7 @@ static int status_of(const struct evc_verify *verify, const struct evc_verify_pr
 		untested |= proofs[i].state == EVC_VERIFY_UNTESTED;
 	}
 	if (!*verify->no_kvm && verify->trusted == EVC_NO &&
-	    (verify->micro || verify->accel == EVC_ACCEL_KVM))
+	    (verify->ways[EVC_VERIFY_MICRO] || verify->accel == EVC_ACCEL_KVM))
 		return evc_verdict_exit(EVC_NO);
 	return held && !untested ? evc_verdict_exit(EVC_YES) : STATUS_UNTESTED;
 }
@@ -168,40 +181,24 @@ static void report(struct evc_command *command, const struct evc_verify *verify,
 	evc_verify_summary(verify, proofs, n, command->out);
 }
 
-static int verify_one(struct evc_command *command, struct evc_verify *verify, const struct evc_mode *mode,
-                      unsigned version, struct evc_error *err)
+/* One mode at a version, or all of them (mode is NULL). */
+static int verify_modes(struct evc_command *command, struct evc_verify *verify, const struct evc_mode *mode,
+                        unsigned version, struct evc_error *err)
 {
-	struct evc_verify_proof *proof = evc_arena_alloc(command->arena, sizeof(*proof));
-	int status;
-
-	if (!proof)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	say_what_is_missing(verify, command->messages);
-	status = evc_verify_mode(verify, mode, version, proof, err);
-	if (status < 0)
-		return status;
-	report(command, verify, proof, 1, false);
-	return status_of(verify, proof, 1);
-}
-
-static int verify_all(struct evc_command *command, struct evc_verify *verify, struct evc_error *err)
-{
-	size_t n = verify->modes.n;
+	size_t n = mode ? 1 : verify->modes.n;
 	struct evc_verify_proof *proofs = evc_arena_array(command->arena, n, sizeof(*proofs));
+	int status;
 
 	if (!proofs)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		proofs[i] = (struct evc_verify_proof){ .mode = mode ? mode : verify->modes.items[i],
+			                               .version = version };
 	say_what_is_missing(verify, command->messages);
-	for (size_t i = 0; i < n; i++) {
-		int status;
-
-		progress(command, verify->modes.items[i]->key, i + 1, n);
-		status = evc_verify_mode(verify, verify->modes.items[i], 0, &proofs[i], err);
-		if (status < 0)
-			return status;
-	}
-	progress(command, "", 0, 0);
-	report(command, verify, proofs, n, true);
+	status = evc_verify_modes(verify, proofs, n, err);
+	if (status < 0)
+		return status;
+	report(command, verify, proofs, n, !mode);
 	return status_of(verify, proofs, n);
 }
 
@@ -236,8 +233,6 @@ static int check_arguments(const struct evc_args *args, struct evc_error *err)
 		return evc_fail(err, EVC_ERR_USAGE, "--mode or --all-modes, not both");
 	if (!mode && !all && !evc_args_flag(args, "cost"))
 		return evc_fail(err, EVC_ERR_USAGE, "name a mode with --mode, or say --all-modes or --cost");
-	if (evc_args_flag(args, "inside") && evc_args_flag(args, "micro"))
-		return evc_fail(err, EVC_ERR_USAGE, "--inside or --micro; without both, both are tried");
 	return EVC_OK;
 }
 
@@ -256,8 +251,9 @@ static int run(struct evc_command *command, struct evc_error *err)
 	verify->arena = command->arena;
 	verify->kernel = evc_args_value(args, "kernel");
 	verify->machine = evc_args_value(args, "machine");
-	verify->micro = !evc_args_flag(args, "inside");
-	verify->inside = !evc_args_flag(args, "micro");
+	verify->progress = progress;
+	verify->context = command;
+	choose_ways(args, verify);
 	if ((status = evc_input_modes(command, &verify->modes, err)) < 0 ||
 	    (status = evc_input_mode(command, &verify->modes, "mode", &mode, &version, err)) < 0 ||
 	    (status = look_around(command, verify, err)) < 0 ||
@@ -268,9 +264,9 @@ static int run(struct evc_command *command, struct evc_error *err)
 		status = measure_cost(command, verify, err);
 	if (status < 0)
 		return status;
-	if (evc_args_flag(args, "all-modes"))
-		return verify_all(command, verify, err);
-	return mode ? verify_one(command, verify, mode, version, err) : status;
+	if (!mode && !evc_args_flag(args, "all-modes"))
+		return status;
+	return verify_modes(command, verify, mode, version, err);
 }
 
 const struct evc_verb evc_verb_verify = {
@@ -278,15 +274,18 @@ const struct evc_verb evc_verb_verify = {
 	.summary = "run guests at a mode here and prove what they see",
 	.operands = "",
 	.help = "Run guests at a mode on this machine and hold every leaf that they see against what \"evc apply\"\n"
-		"predicts.  Two guests: a micro-VM, which is KVM alone and executes CPUID, RDMSR and XGETBV in ring 0\n"
-		"and 3, and a probe guest, which is a Linux kernel under QEMU as \"evc export\" configures it.\n"
+		"predicts.  Three guests: a micro-VM, which is KVM alone and executes CPUID, RDMSR and XGETBV in ring\n"
+		"0 and 3; a bare guest, which is a program of ours alone under QEMU as \"evc export\" configures it; and a\n"
+		"probe guest, which is a Linux kernel under the same.  Those that are named with --micro, --bare and\n"
+		"--inside are tried, or all that are possible here; the last line says which were.\n"
 		"Each difference is said with its cause.  A feature that cannot be shown here is \"reduced\",\n"
 		"said by name and never counted as proved.  A KVM that does not keep to masks is found out.\n"
 		"\n"
-		"Status: 0 all as predicted, 1 something differs, 3 it could not be tested.\n"
+		"Status: 0 all as predicted, by each guest that was named or that is possible here; 1 something differs;\n"
+		"3 it could not be tested: nothing is possible here, or a guest that was named, or one did not answer.\n"
 		"\n"
 		"    evc verify --mode amd-zen\n"
-		"    evc verify --all-modes --micro\n"
+		"    evc verify --all-modes --bare\n"
 		"    evc verify --cost",
 	.params = params,
 	.run = run,

@@ -10,13 +10,15 @@
 
 #include "core/qemu.h"
 #include "core/vcpu.h"
-#include "verb/recipe.h"
-
 #include <string.h>
 
-enum { PROBE_TIMEOUT_MS = 120 * 1000 };
+const struct evc_verify_word evc_verify_ways[] = {
+	[EVC_VERIFY_MICRO] = { .name = "micro", .title = "micro-VM" },
+	[EVC_VERIFY_BARE] = { .name = "bare", .title = "bare guest" },
+	[EVC_VERIFY_INSIDE] = { .name = "inside", .title = "probe guest" },
+};
 
-static const char *mode_name(const struct evc_verify *verify, const struct evc_verify_proof *proof)
+const char *evc_verify_name(const struct evc_verify *verify, const struct evc_verify_proof *proof)
 {
 	const char *name = proof->mode->key;
 
@@ -28,6 +30,29 @@ static const char *mode_name(const struct evc_verify *verify, const struct evc_v
 static void find(struct evc_verify_proof *proof, struct evc_finding finding)
 {
 	evc_findings_add(&proof->findings, finding);
+}
+
+/* QEMU shows a state component only where a feature is shown that needs it. */
+static void drop_unneeded_states(struct evc_cpu *cpu)
+{
+	struct evc_set needed = { 0 }, need_any = { 0 };
+
+	for (size_t i = 0; i < evc_n_needs; i++) {
+		const struct evc_need *need = &evc_needs[i];
+
+		if (evc_set_has(&evc_qemu_automatic, need->feature))
+			continue;
+		evc_set_add(&need_any, need->needs);
+		if (evc_set_has(&cpu->has, need->feature))
+			evc_set_add(&needed, need->needs);
+	}
+	need_any = evc_set_and(&need_any, &evc_qemu_automatic);
+	need_any = evc_set_minus(&need_any, &needed);
+	EVC_SET_FOREACH(id, &need_any)
+	{
+		evc_set_drop(&cpu->has, id);
+		evc_set_add(&cpu->known, id);
+	}
 }
 
 /* The features that TCG of this QEMU can show, of those that the offer has; of address widths it has one. */
@@ -48,15 +73,17 @@ static struct evc_cpu tcg_can(const struct evc_verify *verify)
 		evc_set_drop(&cpu.has, id);
 		evc_set_add(&cpu.known, id);
 	}
+	drop_unneeded_states(&cpu);
 	return cpu;
 }
 
-/* What the accelerator of a part can show; NULL: the offer is its own word. */
-static const struct evc_cpu *ability(const struct evc_verify *verify, int part, struct evc_arena *arena)
+/* What the accelerator of a guest can show; NULL: the offer is its own word. */
+static const struct evc_cpu *ability(const struct evc_verify *verify, enum evc_verify_way way,
+                                     struct evc_arena *arena)
 {
 	struct evc_cpu *cpu;
 
-	if (part == EVC_VERIFY_INSIDE && verify->accel == EVC_ACCEL_TCG) {
+	if (way != EVC_VERIFY_MICRO && verify->accel == EVC_ACCEL_TCG) {
 		cpu = evc_arena_alloc(arena, sizeof(*cpu));
 		if (cpu)
 			*cpu = tcg_can(verify);
@@ -65,36 +92,43 @@ static const struct evc_cpu *ability(const struct evc_verify *verify, int part, 
 	return verify->other_host ? &verify->offer_here.cpu : NULL;
 }
 
-static int predict(const struct evc_verify *verify, const struct evc_verify_proof *proof, int part,
-                   struct evc_dump *ret_dump, struct evc_error *err)
+int evc_verify_predict(const struct evc_verify *verify, const struct evc_verify_proof *proof,
+                       enum evc_verify_way way, struct evc_dump *ret_dump, struct evc_error *err)
 {
 	struct evc_findings none = { .arena = verify->arena };
 
 	return evc_vcpu_make(&verify->modes, proof->mode, proof->version, &verify->offer,
-	                     ability(verify, part, verify->arena), verify->arena, ret_dump, &none, err);
+	                     ability(verify, way, verify->arena), verify->arena, ret_dump, &none, err);
 }
 
-/* What the mode wants and this vCPU does not have, named once a part. */
-static void reduce(const struct evc_verify *verify, struct evc_verify_proof *proof,
-                   const struct evc_dump *dump, const char *who)
+static void tell_reduced(const struct evc_verify *verify, struct evc_verify_proof *proof,
+                         const struct evc_set *missing, const char *who)
 {
-	struct evc_set missing;
+	EVC_SET_FOREACH(id, missing)
+	find(proof, (struct evc_finding){ .kind = EVC_FINDING_REDUCED,
+	                                  .severity = EVC_WARNING,
+	                                  .feature = id,
+	                                  .subject = who,
+	                                  .other = evc_verify_name(verify, proof) });
+	proof->reduced = evc_set_or(&proof->reduced, missing);
+}
+
+void evc_verify_reduce(const struct evc_verify *verify, struct evc_verify_proof *proof,
+                       const struct evc_dump *dump, const char *who)
+{
+	struct evc_set missing, of_host;
 	struct evc_cpu cpu;
 
 	evc_cpu_decode(dump, &cpu);
 	missing = evc_set_minus(&proof->wanted, &cpu.has);
 	missing = evc_set_minus(&missing, &proof->reduced);
-	EVC_SET_FOREACH(id, &missing)
-	find(proof, (struct evc_finding){ .kind = EVC_FINDING_REDUCED,
-	                                  .severity = EVC_WARNING,
-	                                  .feature = id,
-	                                  .subject = who,
-	                                  .other = mode_name(verify, proof) });
-	proof->reduced = evc_set_or(&proof->reduced, &missing);
+	of_host = evc_set_minus(&missing, &verify->offer.cpu.has);
+	missing = evc_set_minus(&missing, &of_host);
+	tell_reduced(verify, proof, &of_host, verify->host.name);
+	tell_reduced(verify, proof, &missing, who);
 }
 
-/* The verdict of a part from the findings that it added. */
-static void conclude(struct evc_verify_proof *proof, struct evc_verify_part *part, size_t first)
+void evc_verify_conclude(const struct evc_verify_proof *proof, struct evc_verify_part *part, size_t first)
 {
 	part->state = EVC_VERIFY_HELD;
 	for (size_t i = first; i < proof->findings.n; i++)
@@ -102,9 +136,10 @@ static void conclude(struct evc_verify_proof *proof, struct evc_verify_part *par
 			part->state = EVC_VERIFY_BROKEN;
 }
 
-static void cannot_try(struct evc_verify_part *part, const char *why)
+void evc_verify_cannot(struct evc_verify_part *part, bool impossible, const char *why)
 {
 	part->state = EVC_VERIFY_UNTESTED;
+	part->impossible = impossible;
 	part->why = why ? why : "out of memory";
 }
 
@@ -163,7 +198,7 @@ static int judge_micro(const struct evc_verify *verify, struct evc_verify_proof 
 {
 	struct evc_verify_part *part = &proof->parts[EVC_VERIFY_MICRO];
 	struct evc_compare compare = { .subject = "the micro-VM",
-		                       .mode = mode_name(verify, proof),
+		                       .mode = evc_verify_name(verify, proof),
 		                       .modes = &verify->modes,
 		                       .predicted = &proof->vcpu,
 		                       .seen = &micro->seen,
@@ -190,7 +225,7 @@ static int judge_micro(const struct evc_verify *verify, struct evc_verify_proof 
 			return status;
 		tell_xcr0(micro, proof, verify->arena);
 	}
-	conclude(proof, part, first);
+	evc_verify_conclude(proof, part, first);
 	part->how = evc_arena_printf(verify->arena, "%zu instructions in ring 0 and 3%s", micro->n_asked,
 	                             micro->exits_counted ? evc_arena_printf(verify->arena, ", %llu VM exits",
 	                                                                     (unsigned long long)micro->exits)
@@ -208,175 +243,76 @@ static int try_micro(const struct evc_verify *verify, struct evc_verify_proof *p
 	if (!micro)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	if (*verify->no_kvm) {
-		cannot_try(part, verify->no_kvm);
+		evc_verify_cannot(part, true, verify->no_kvm);
 		return EVC_OK;
 	}
-	status = predict(verify, proof, EVC_VERIFY_MICRO, &proof->vcpu, err);
+	status = evc_verify_predict(verify, proof, EVC_VERIFY_MICRO, &proof->vcpu, err);
 	if (status < 0)
 		return status;
-	reduce(verify, proof, &proof->vcpu, "KVM here");
+	evc_verify_reduce(verify, proof, &proof->vcpu, "KVM here");
 	if (evc_micro_look(&proof->vcpu, verify->arena, micro, &why) < 0) {
-		cannot_try(part, evc_arena_printf(verify->arena, "%s", why.text));
+		evc_verify_cannot(part, false, evc_arena_printf(verify->arena, "%s", why.text));
 		return EVC_OK;
 	}
 	return judge_micro(verify, proof, micro, err);
 }
 
-/* The arguments of a QEMU with this vCPU, which end with NULL; NULL when memory is out. */
-static const char *const *qemu_arguments(const struct evc_verify *verify, const struct evc_target_cpu *cpu)
-{
-	enum { MACHINE, TYPE, CPU, VALUE, END };
-	struct evc_target_options options = { .accel = verify->accel,
-		                              .qemu = verify->qemu,
-		                              .machine = verify->machine };
-	struct evc_findings losses = { .arena = verify->arena };
-	const char **arguments = evc_arena_array(verify->arena, END + 1, sizeof(*arguments));
-	struct evc_sink value = { 0 };
-
-	evc_target_qemu_cpu(cpu, &options, &value, &losses);
-	if (arguments && value.length) {
-		arguments[MACHINE] = "-machine";
-		arguments[TYPE] = evc_target_machine(&options, verify->arena);
-		arguments[CPU] = "-cpu";
-		arguments[VALUE] = evc_arena_string(verify->arena, value.text, value.length);
-	}
-	evc_sink_free(&value);
-	return arguments && arguments[VALUE] ? arguments : NULL;
-}
-
-static int boot(const struct evc_verify *verify, struct evc_verify_proof *proof, const struct evc_dump *vcpu,
-                struct evc_probe *ret_probe, const char **ret_why, struct evc_error *err)
-{
-	bool kvm = verify->accel == EVC_ACCEL_KVM;
-	struct evc_probe_guest guest = { .name = "probe guest",
-		                         .accel = kvm ? "kvm" : "tcg",
-		                         .kernel = verify->kernel,
-		                         .timeout_ms = PROBE_TIMEOUT_MS };
-	struct evc_target_cpu cpu;
-	struct evc_error why = { 0 };
-	int status = evc_recipe_make(vcpu, proof->mode, verify->qemu, verify->arena, &cpu, err);
-
-	if (status < 0)
-		return status;
-	guest.arguments = qemu_arguments(verify, &cpu);
-	if (!guest.arguments)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	*ret_why = NULL;
-	if (evc_probe_guest_run(&guest, verify->arena, ret_probe, &why) < 0)
-		*ret_why = evc_arena_printf(verify->arena, "%s", why.text);
-	return EVC_OK;
-}
-
-static int judge_inside(const struct evc_verify *verify, struct evc_verify_proof *proof,
-                        const struct evc_dump *vcpu, const struct evc_probe *probe, struct evc_error *err)
-{
-	struct evc_verify_part *part = &proof->parts[EVC_VERIFY_INSIDE];
-	struct evc_compare compare = { .subject = "the probe guest",
-		                       .mode = mode_name(verify, proof),
-		                       .modes = &verify->modes,
-		                       .predicted = vcpu,
-		                       .by = verify->accel == EVC_ACCEL_KVM ? EVC_BY_QEMU : EVC_BY_TCG,
-		                       .os = true };
-	size_t first = proof->findings.n;
-
-	for (size_t i = 0; i < probe->host.n_cpus; i++) {
-		int status;
-
-		compare.seen = &probe->host.cpus[i];
-		status = evc_compare_make(&compare, verify->arena, &part->comparison, &proof->findings, err);
-		if (status < 0)
-			return status;
-	}
-	conclude(proof, part, first);
-	part->how = evc_arena_printf(verify->arena, "Linux %s under %s", probe->host.facts.kernel,
-	                             verify->accel == EVC_ACCEL_KVM ? "KVM" : "TCG");
-	return EVC_OK;
-}
-
-static int try_inside(const struct evc_verify *verify, struct evc_verify_proof *proof, struct evc_error *err)
-{
-	struct evc_verify_part *part = &proof->parts[EVC_VERIFY_INSIDE];
-	struct evc_probe *probe = evc_arena_alloc(verify->arena, sizeof(*probe));
-	struct evc_dump vcpu;
-	const char *why;
-	int status;
-
-	if (!probe)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	if (!verify->qemu) {
-		cannot_try(part, "there is no qemu-system-x86_64 here");
-		return EVC_OK;
-	}
-	if (verify->accel == EVC_ACCEL_KVM && *verify->no_kvm) {
-		cannot_try(part, verify->no_kvm);
-		return EVC_OK;
-	}
-	status = predict(verify, proof, EVC_VERIFY_INSIDE, &vcpu, err);
-	if (status < 0)
-		return status;
-	if (!proof->vcpu.n_leaves)
-		proof->vcpu = vcpu;
-	reduce(verify, proof, &vcpu, verify->accel == EVC_ACCEL_KVM ? "KVM here" : "TCG");
-	status = boot(verify, proof, &vcpu, probe, &why, err);
-	if (status < 0)
-		return status;
-	if (why) {
-		cannot_try(part, why);
-		return EVC_OK;
-	}
-	return judge_inside(verify, proof, &vcpu, probe, err);
-}
-
-/* Broken if any part is; untested if none could be tried. */
-static void sum_up(struct evc_verify_proof *proof)
+/* Broken if any part is; untested if none could be tried, or one that should have been. */
+static void sum_up(const struct evc_verify *verify, struct evc_verify_proof *proof)
 {
 	struct evc_set seen = proof->wanted;
-	bool tried = false;
+	bool tried = false, missed = false, broken = false;
 
-	proof->state = EVC_VERIFY_HELD;
-	for (int i = 0; i < EVC_N_VERIFY_PARTS; i++) {
+	for (int i = 0; i < EVC_N_VERIFY_WAYS; i++) {
 		const struct evc_verify_part *part = &proof->parts[i];
 
-		if (!part->asked || part->state == EVC_VERIFY_UNTESTED)
+		if (!part->asked)
 			continue;
+		if (part->state == EVC_VERIFY_UNTESTED) {
+			missed |= verify->named || !part->impossible;
+			continue;
+		}
 		tried = true;
 		seen = evc_set_and(&seen, &part->comparison.proved);
-		if (part->state == EVC_VERIFY_BROKEN)
-			proof->state = EVC_VERIFY_BROKEN;
+		broken |= part->state == EVC_VERIFY_BROKEN;
 	}
-	if (!tried)
-		proof->state = EVC_VERIFY_UNTESTED;
-	else
+	proof->state = broken ? EVC_VERIFY_BROKEN : !tried || missed ? EVC_VERIFY_UNTESTED : EVC_VERIFY_HELD;
+	if (tried)
 		proof->proved = seen;
 }
 
-int evc_verify_mode(const struct evc_verify *verify, const struct evc_mode *mode, unsigned version,
-                    struct evc_verify_proof *ret_proof, struct evc_error *err)
+static void begin(const struct evc_verify *verify, struct evc_verify_proof *proof)
 {
-	struct evc_verify_proof proof = { .mode = mode, .findings = { .arena = verify->arena } };
+	if (!proof->version)
+		proof->version = evc_mode_best_version(proof->mode, &verify->offer.cpu);
+	if (!proof->version)
+		proof->version = 1;
+	proof->wanted = evc_mode_version(proof->mode, proof->version)->features;
+	proof->findings = (struct evc_findings){ .arena = verify->arena };
+	proof->state =
+		verify->offer.cpu.vendor & proof->mode->vendors ? EVC_VERIFY_UNTESTED : EVC_VERIFY_FOREIGN;
+	for (int i = 0; i < EVC_N_VERIFY_WAYS; i++)
+		proof->parts[i] = (struct evc_verify_part){ .asked = verify->ways[i] &&
+			                                             proof->state != EVC_VERIFY_FOREIGN,
+			                                    .state = EVC_VERIFY_UNTESTED,
+			                                    .why = "",
+			                                    .how = "" };
+}
+
+int evc_verify_modes(const struct evc_verify *verify, struct evc_verify_proof *proofs, size_t n,
+                     struct evc_error *err)
+{
 	int status = EVC_OK;
 
-	if (!version)
-		version = evc_mode_best_version(mode, &verify->offer.cpu);
-	proof.version = version ? version : 1;
-	proof.wanted = evc_mode_version(mode, proof.version)->features;
-	proof.parts[EVC_VERIFY_MICRO] =
-		(struct evc_verify_part){ .name = "micro-VM", .asked = verify->micro, .why = "", .how = "" };
-	proof.parts[EVC_VERIFY_INSIDE] = (struct evc_verify_part){
-		.name = "probe guest", .asked = verify->inside, .why = "", .how = ""
-	};
-	if (!(verify->offer.cpu.vendor & mode->vendors)) {
-		proof.state = EVC_VERIFY_FOREIGN;
-		*ret_proof = proof;
-		return EVC_OK;
+	for (size_t i = 0; i < n && status == EVC_OK; i++) {
+		begin(verify, &proofs[i]);
+		if (proofs[i].parts[EVC_VERIFY_MICRO].asked)
+			status = try_micro(verify, &proofs[i], err);
 	}
-	if (verify->micro)
-		status = try_micro(verify, &proof, err);
-	if (status == EVC_OK && verify->inside)
-		status = try_inside(verify, &proof, err);
-	if (status < 0)
-		return status;
-	sum_up(&proof);
-	*ret_proof = proof;
-	return EVC_OK;
+	if (status == EVC_OK)
+		status = evc_verify_guests(verify, proofs, n, err);
+	for (size_t i = 0; i < n && status == EVC_OK; i++)
+		if (proofs[i].state != EVC_VERIFY_FOREIGN)
+			sum_up(verify, &proofs[i]);
+	return status;
 }

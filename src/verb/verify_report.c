@@ -56,13 +56,13 @@ static void put_may_be(const struct evc_comparison *comparison, struct evc_sink 
 	}
 }
 
-static void put_part(const struct evc_verify_part *part, struct evc_sink *out)
+static void put_part(const struct evc_verify_part *part, const char *title, struct evc_sink *out)
 {
 	const struct evc_comparison *comparison = &part->comparison;
 
 	if (!part->asked)
 		return;
-	evc_sink_printf(out, "  %-12s %s", part->name, state_words(part->state));
+	evc_sink_printf(out, "  %-12s %s", title, state_words(part->state));
 	if (part->state == EVC_VERIFY_UNTESTED) {
 		evc_sink_printf(out, ": %s\n", part->why);
 		return;
@@ -82,8 +82,8 @@ void evc_verify_report(const struct evc_verify *verify, const struct evc_verify_
 		return;
 	put_mode(proof, out);
 	evc_sink_printf(out, " on %s\n", verify->host.name);
-	for (int i = 0; i < EVC_N_VERIFY_PARTS; i++)
-		put_part(&proof->parts[i], out);
+	for (int i = 0; i < EVC_N_VERIFY_WAYS; i++)
+		put_part(&proof->parts[i], evc_verify_ways[i].title, out);
 	if (evc_set_is_empty(&proof->reduced) || proof->state == EVC_VERIFY_UNTESTED)
 		return;
 	evc_sink_puts(out, "  reduced: not shown here, so not proved\n");
@@ -115,10 +115,9 @@ void evc_verify_table(const struct evc_verify *verify, const struct evc_verify_p
 	int width = mode_width(proofs, n);
 
 	evc_sink_printf(out, "%-*s  proved  reduced", width, "mode");
-	if (verify->micro)
-		evc_sink_printf(out, "  %-19s", "micro-VM");
-	if (verify->inside)
-		evc_sink_printf(out, "  %-19s", "probe guest");
+	for (int i = 0; i < EVC_N_VERIFY_WAYS; i++)
+		if (verify->ways[i])
+			evc_sink_printf(out, "  %-19s", evc_verify_ways[i].title);
 	evc_sink_puts(out, "\n");
 	for (size_t i = 0; i < n; i++) {
 		const struct evc_verify_proof *proof = &proofs[i];
@@ -130,26 +129,69 @@ void evc_verify_table(const struct evc_verify *verify, const struct evc_verify_p
 		evc_sink_pad(out, width - (int)(out->length - before));
 		evc_sink_printf(out, "  %6d  %7d", evc_set_count(&proof->proved),
 		                evc_set_count(&proof->reduced));
-		put_column(&proof->parts[EVC_VERIFY_MICRO], out);
-		put_column(&proof->parts[EVC_VERIFY_INSIDE], out);
+		for (int j = 0; j < EVC_N_VERIFY_WAYS; j++)
+			put_column(&proof->parts[j], out);
 		evc_sink_puts(out, "\n");
 	}
 }
 
-/* Whose word the verdict is, when one of the two could not be asked. */
-static void put_who(const struct evc_verify_proof *proof, struct evc_sink *out)
+/* "A, B and C" of the ways that are in the mask. */
+static void put_ways(unsigned mask, struct evc_sink *out)
 {
-	const struct evc_verify_part *tried = NULL;
+	for (int i = 0; i < EVC_N_VERIFY_WAYS; i++) {
+		unsigned later = mask >> i >> 1;
 
-	for (int i = 0; i < EVC_N_VERIFY_PARTS; i++)
-		if (!proof->parts[i].asked || proof->parts[i].state == EVC_VERIFY_UNTESTED)
+		if (!(mask >> i & 1))
 			continue;
-		else if (tried)
-			return;
-		else
-			tried = &proof->parts[i];
-	if (tried)
-		evc_sink_printf(out, " by the %s alone", tried->name);
+		evc_sink_printf(out, "the %s%s", evc_verify_ways[i].title,
+		                !later                ? ""
+		                : later & (later - 1) ? ", "
+		                                      : " and ");
+	}
+}
+
+/* Whose word it is, and who could not be asked. */
+static void put_who(const struct evc_verify_proof *proofs, size_t n, struct evc_sink *out)
+{
+	unsigned tried = 0, untested = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (int j = 0; j < EVC_N_VERIFY_WAYS; j++) {
+			const struct evc_verify_part *part = &proofs[i].parts[j];
+
+			if (part->asked && part->state == EVC_VERIFY_UNTESTED)
+				untested |= 1U << j;
+			else if (part->asked)
+				tried |= 1U << j;
+		}
+	if (tried) {
+		evc_sink_puts(out, " by ");
+		put_ways(tried, out);
+	}
+	if (tried && untested) {
+		evc_sink_puts(out, " (not tried");
+		evc_sink_puts(out, untested & tried ? " everywhere: " : ": ");
+		put_ways(untested, out);
+		evc_sink_puts(out, ")");
+	}
+}
+
+static void put_summary_of_one(const struct evc_verify *verify, const struct evc_verify_proof *proof,
+                               struct evc_sink *out)
+{
+	if (proof->state == EVC_VERIFY_FOREIGN) {
+		evc_sink_printf(out, "%s: could not be tested: it is for %s hosts, and %s is none\n",
+		                proof->mode->key, proof->mode->vendor, verify->host.name);
+		return;
+	}
+	put_mode(proof, out);
+	evc_sink_printf(out, ": %s", state_words(proof->state));
+	if (proof->state != EVC_VERIFY_UNTESTED) {
+		put_who(proof, 1, out);
+		evc_sink_printf(out, "; %d of %d features proved, %d reduced", evc_set_count(&proof->proved),
+		                evc_set_count(&proof->wanted), evc_set_count(&proof->reduced));
+	}
+	evc_sink_puts(out, "\n");
 }
 
 void evc_verify_summary(const struct evc_verify *verify, const struct evc_verify_proof *proofs, size_t n,
@@ -158,30 +200,18 @@ void evc_verify_summary(const struct evc_verify *verify, const struct evc_verify
 	size_t counts[] = { 0, 0, 0, 0 };
 	size_t reduced = 0;
 
+	if (n == 1) {
+		put_summary_of_one(verify, proofs, out);
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		counts[proofs[i].state]++;
 		reduced += proofs[i].state == EVC_VERIFY_HELD && !evc_set_is_empty(&proofs[i].reduced);
 	}
-	if (n == 1 && proofs->state == EVC_VERIFY_FOREIGN) {
-		evc_sink_printf(out, "%s: could not be tested: it is for %s hosts, and %s is none\n",
-		                proofs->mode->key, proofs->mode->vendor, verify->host.name);
-		return;
-	}
-	if (n == 1) {
-		put_mode(proofs, out);
-		evc_sink_printf(out, ": %s", state_words(proofs->state));
-		put_who(proofs, out);
-		if (proofs->state != EVC_VERIFY_UNTESTED)
-			evc_sink_printf(out, ", %d of %d features proved, %d reduced",
-			                evc_set_count(&proofs->proved), evc_set_count(&proofs->wanted),
-			                evc_set_count(&proofs->reduced));
-		evc_sink_puts(out, "\n");
-		return;
-	}
-	evc_sink_printf(out,
-	                "%zu as predicted (%zu of them reduced), %zu differ, %zu could not be tested, %zu of "
-	                "another vendor than %s\n",
-	                counts[EVC_VERIFY_HELD], reduced, counts[EVC_VERIFY_BROKEN],
+	evc_sink_printf(out, "%zu as predicted (%zu of them reduced), %zu differ", counts[EVC_VERIFY_HELD],
+	                reduced, counts[EVC_VERIFY_BROKEN]);
+	put_who(proofs, n, out);
+	evc_sink_printf(out, "; %zu could not be tested, %zu of another vendor than %s\n",
 	                counts[EVC_VERIFY_UNTESTED], counts[EVC_VERIFY_FOREIGN], verify->host.name);
 }
 
@@ -217,6 +247,7 @@ static json_t *part_json(const struct evc_verify_part *part)
 
 	if (part->state == EVC_VERIFY_UNTESTED) {
 		json_object_set_new(object, "why", json_string(part->why));
+		json_object_set_new(object, "possible", json_boolean(!part->impossible));
 		return object;
 	}
 	json_object_set_new(object, "how", json_string(part->how));
@@ -235,15 +266,13 @@ static json_t *proof_json(const struct evc_verify_proof *proof)
 {
 	json_t *object = json_pack("{s:s, s:I, s:s}", "mode", proof->mode->key, "version",
 	                           (json_int_t)proof->version, "state", state_name(proof->state));
-	static const char *const names[] = { [EVC_VERIFY_MICRO] = "micro", [EVC_VERIFY_INSIDE] = "inside" };
-
 	if (proof->state == EVC_VERIFY_FOREIGN)
 		return object;
 	json_object_set_new(object, "proved", evc_report_set_json(&proof->proved));
 	json_object_set_new(object, "reduced", evc_report_set_json(&proof->reduced));
-	for (int i = 0; i < EVC_N_VERIFY_PARTS; i++)
+	for (int i = 0; i < EVC_N_VERIFY_WAYS; i++)
 		if (proof->parts[i].asked)
-			json_object_set_new(object, names[i], part_json(&proof->parts[i]));
+			json_object_set_new(object, evc_verify_ways[i].name, part_json(&proof->parts[i]));
 	json_object_set_new(object, "findings", evc_report_findings_json(&proof->findings));
 	return object;
 }
