@@ -48,7 +48,7 @@ def verify(*argv, host=None, timeout=300):
 def wrong(told):
     """Differences that may not be, of every part of every mode, as lines."""
     return [f"{mode['mode']}: {part}: {one['place']} predicted {one['predicted']:x} seen {one['seen']:x} ({one['cause']})"
-            for mode in (told or {}).get("modes", []) for part in ("micro", "inside")
+            for mode in (told or {}).get("modes", []) for part in ("micro", "bare", "inside")
             for one in mode.get(part, {}).get("differences", []) if not one["may_be"]]
 
 
@@ -72,6 +72,8 @@ def check_here(tap, kernel):
     if not kernel:
         tap.skip(name, "no QEMU or no kernel for it")
         return
+    check_bare(tap)
+    check_named(tap)
     status, told, said = verify("--mode", own_mode(), "--inside", "--accel", "tcg", "--kernel", kernel)
     mode = told["modes"][0] if told else {"proved": [], "reduced": [], "inside": {"leaves": 0}}
     tap.result(status == HELD and len(mode["proved"]) > 30 and mode["inside"]["leaves"] > 20 and not wrong(told), name, wrong(told) + said)
@@ -79,6 +81,31 @@ def check_here(tap, kernel):
                "what TCG cannot show is reduced and not proved", [str(mode["reduced"])])
     status, told, said = verify("--mode", own_mode(), "--inside", "--accel", "tcg", "--kernel", "/dev/null")
     tap.result(status == UNTESTED, "a guest that does not boot is no verdict", said)
+
+
+def check_bare(tap):
+    """Every mode of this machine's vendor, of which each guest takes less than a second."""
+    status, told, said = verify("--all-modes", "--bare", "--accel", "tcg")
+    modes = [mode for mode in (told or {}).get("modes", []) if mode["state"] != "other-vendor"]
+    tap.result(status == HELD and len(modes) > 10 and all(mode["state"] == "as-predicted" for mode in modes) and not wrong(told),
+               f"the bare guest under TCG sees every mode of its vendor as predicted, {len(modes)} modes", wrong(told) + said)
+    tap.result(all(mode["bare"]["leaves"] > 20 for mode in modes), "every leaf of it")
+
+
+def check_named(tap):
+    """What was named must be tried; else what is possible, and the last line says what it was."""
+    name = "a guest that was named and cannot be tried is no verdict, one that was not is no reason against it"
+    if os.path.exists("/dev/kvm"):
+        tap.skip(name, "there is a /dev/kvm")
+        return
+    both, told, said = verify("--mode", own_mode(), "--micro", "--bare")
+    other, _, _ = verify("--mode", own_mode(), "--micro")
+    mode = told["modes"][0] if told else {"state": "", "micro": {}, "bare": {}}
+    tap.result((both, other) == (UNTESTED, UNTESTED) and mode["state"] == "untested" and mode["bare"]["state"] == "as-predicted"
+               and mode["micro"]["possible"] is False, name, said)
+    done = subprocess.run([EVC, "verify", "--mode", own_mode()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={**os.environ, "EVC_KERNEL": "/dev/null"}, timeout=300, check=False, text=True)
+    tap.result(done.returncode == UNTESTED, "a probe guest that does not answer is not excused", done.stdout.splitlines())
 
 
 # --- in the lab --------------------------------------------------------------------------------------
