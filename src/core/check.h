@@ -28,13 +28,19 @@ struct evc_check_options {
 };
 
 /*
+ * The bit without which the feature means nothing: that announces its MSR, its leaf, or its part of leaf 0xD.
+ * EVC_N_FEATURES: none does.
+ */
+enum evc_feature_id evc_check_announcer(enum evc_feature_id id);
+
+/*
  * Make known what follows: features of an MSR, of MWAIT or of leaf 0xD that nothing announces are absent.
  * Unknown ones of MSRs that no CPUID bit announces are left unknown; the checks ask for none of
  * those, since KVM emulates such an MSR itself.
  */
 void evc_check_settle(struct evc_cpu *cpu);
 
-/* evc_cpu_fits without what does not stop a move: see check.c.  The misfit keeps hides. */
+/* evc_cpu_fits without what does not stop a move: see check_fit.c.  The misfit keeps hides. */
 enum evc_verdict evc_check_fits(const struct evc_cpu *guest, const struct evc_cpu *host,
                                 struct evc_misfit *ret_misfit);
 

@@ -98,7 +98,7 @@ enum evc_diff_group evc_diff_group_of(enum evc_feature_id id, const struct evc_m
 		return EVC_DIFF_HYPERVISOR;
 	if (evc_features[id].rule == EVC_RULE_OWN || evc_features[id].rule == EVC_RULE_CALC)
 		return EVC_DIFF_IDLE;
-	/* Hints of MWAIT: core/check.c. */
+	/* Hints of MWAIT: core/check_fit.c. */
 	if (id >= EVC_F_N_C0_SUBSTATES && id <= EVC_F_N_C7_SUBSTATES)
 		return EVC_DIFF_IDLE;
 	if (is_virtualisation(id))

@@ -144,6 +144,11 @@ const char *evc_feature_name_in(enum evc_feature_id id, const char *space);
 const char *evc_rule_name(enum evc_rule rule);
 const char *evc_vendor_name(unsigned vendor);
 
+static inline bool evc_feature_is_msr(const struct evc_feature *feature)
+{
+	return feature->bit.reg == EVC_MSR;
+}
+
 /* One bit of a register that is either there or not. */
 static inline bool evc_feature_is_bit(const struct evc_feature *feature)
 {

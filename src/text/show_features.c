@@ -52,7 +52,7 @@ static enum group group_of(enum evc_feature_id id, const struct kin *kin)
 		return GROUP_WARNINGS;
 	if (evc_set_has(&kin->guests, id))
 		return GROUP_VIRTUALISATION;
-	if (feature->bit.reg == EVC_MSR)
+	if (evc_feature_is_msr(feature))
 		return GROUP_MSR;
 	if (feature->bit.leaf == evc_features[EVC_F_XSAVEOPT].bit.leaf)
 		return GROUP_STATE;

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Why has a host not the feature?
+ *
+ * A guess from what is known, best evidence first: what the silicon has but the offer has not was taken by
+ * KVM, QEMU or an option; what a host of the same signature has, or its generation's mode, was switched off
+ * or comes with microcode; what is left is silicon: older, or newer than the last that had it
+ * (data/removed.txt).
+ */
+#include "core/check.h"
+
+#include "core/generation.h"
+
+#include <string.h>
+
+/* Does any later version of a mode add it?  Such features came with microcode. */
+static bool came_with_microcode(const struct evc_modes *modes, enum evc_feature_id id)
+{
+	for (size_t m = 0; modes && m < modes->n; m++)
+		for (size_t v = 1; v < modes->items[m]->n_versions; v++)
+			if (evc_set_has(&modes->items[m]->versions[v].adds, id))
+				return true;
+	return evc_feature_is_msr(&evc_features[id]) && evc_check_announcer(id) == EVC_F_ARCH_CAPABILITIES;
+}
+
+static bool mode_lists(const struct evc_modes *modes, const struct evc_cpu *silicon, enum evc_feature_id id)
+{
+	const struct evc_generation *generation = evc_generation_find(silicon);
+	const struct evc_mode *mode;
+	unsigned version;
+	struct evc_error err;
+
+	if (!modes || !generation || !strcmp(generation->mode, "-"))
+		return false;
+	if (evc_modes_find(modes, evc_span_from(generation->mode), &mode, &version, &err) < 0)
+		return false;
+	return evc_set_has(&evc_mode_version(mode, (unsigned)mode->n_versions)->features, id);
+}
+
+/* Has another host of the very same signature the feature in its silicon? */
+static bool twin_has(const struct evc_check_side *host, const struct evc_check_side *other,
+                     enum evc_feature_id id)
+{
+	if (!other || other == host || !other->silicon || !other->silicon->identified)
+		return false;
+	return other->silicon->signature == host->silicon->signature &&
+	       !strcmp(other->silicon->vendor_id, host->silicon->vendor_id) &&
+	       evc_cpu_truth(other->silicon, id) == EVC_PRESENT;
+}
+
+static bool some_twin_has(const struct evc_check_side *host, const struct evc_check_side *other,
+                          const struct evc_check_options *options, enum evc_feature_id id)
+{
+	bool has = twin_has(host, other, id);
+
+	for (size_t i = 0; options && i < options->n_siblings && !has; i++)
+		has = twin_has(host, &options->siblings[i], id);
+	return has;
+}
+
+/* The silicon itself does not have it: was it made too early, or too late? */
+static enum evc_cause silicon_cause(const struct evc_cpu *silicon, enum evc_feature_id id)
+{
+	const struct evc_removal *removal = &evc_removals[id];
+	const struct evc_generation *generation = evc_generation_find(silicon);
+	uint64_t year;
+
+	if (!(removal->vendors & silicon->vendor) || !generation ||
+	    !evc_span_number(evc_span_from(generation->year), 9999, &year))
+		return EVC_CAUSE_OLDER;
+	return (int)year < removal->year ? EVC_CAUSE_OLDER : EVC_CAUSE_REMOVED;
+}
+
+enum evc_cause evc_check_cause(const struct evc_check_side *host, enum evc_feature_id id,
+                               const struct evc_check_side *other, const struct evc_check_options *options)
+{
+	const struct evc_modes *modes = options ? options->modes : NULL;
+	enum evc_cause cause = EVC_CAUSE_NONE;
+	bool twin;
+
+	if (!host->cpu)
+		return EVC_CAUSE_DUMP;
+	if (!(evc_features[id].vendors & host->cpu->vendor))
+		return EVC_CAUSE_VENDOR;
+	if (!host->silicon)
+		return EVC_CAUSE_NONE;
+	if (host->cause && evc_cpu_truth(host->silicon, id) == EVC_PRESENT)
+		cause = host->cause(host, id);
+	if (cause != EVC_CAUSE_NONE || evc_cpu_truth(host->silicon, id) == EVC_PRESENT)
+		return cause;
+	if (evc_cpu_truth(host->silicon, id) == EVC_UNSURE)
+		return evc_cpu_truth(host->cpu, id) == EVC_UNSURE ? EVC_CAUSE_DUMP : EVC_CAUSE_NONE;
+	if (evc_cpu_truth(host->silicon, EVC_F_HYPERVISOR) == EVC_PRESENT)
+		return EVC_CAUSE_NESTED;
+	twin = some_twin_has(host, other, options, id);
+	if (twin || mode_lists(modes, host->silicon, id))
+		return came_with_microcode(modes, id) ? EVC_CAUSE_MICROCODE : EVC_CAUSE_FIRMWARE;
+	return silicon_cause(host->silicon, id);
+}
