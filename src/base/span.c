@@ -66,6 +66,22 @@ bool evc_span_equals_nocase(struct evc_span span, const char *text)
 	return !text[span.length];
 }
 
+static int folded(char c)
+{
+	return c == '_' || c == '.' ? '-' : (unsigned char)lower(c);
+}
+
+int evc_span_compare_name(struct evc_span name, const char *other)
+{
+	for (size_t i = 0; i < name.length; i++) {
+		int order = folded(name.text[i]) - folded(other[i]);
+
+		if (order || !other[i])
+			return order ? order : 1;
+	}
+	return other[name.length] ? -1 : 0;
+}
+
 bool evc_span_decimal(struct evc_span *span, uint64_t *ret_value)
 {
 	uint64_t value = 0;

@@ -29,6 +29,12 @@ struct evc_span evc_span_trim(struct evc_span span);
 bool evc_span_equals(struct evc_span span, const char *text);
 bool evc_span_equals_nocase(struct evc_span span, const char *text);
 
+/*
+ * Order of names as people type them, where QEMU says sse4.1 and Linux sse4_1: upper and lower case are
+ * alike, and so are '-', '_' and '.'.  Below, above or 0.
+ */
+int evc_span_compare_name(struct evc_span name, const char *other);
+
 /* What readers of dumps do for every few characters is inline. */
 static inline bool evc_is_blank(char c)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding features by name.  Two tables are sorted by folded name, which is the name in lower case
- * with '-' for '_' and '.': our own names (evc_name_order) and those of others (evc_foreign_names).
- * Folding is what people expect (QEMU says sse4.1, Linux sse4_1), and the generator refuses two
- * names of ours that it would make one.
+ * Finding features by name.  Two tables are in the order of evc_span_compare_name: our own names
+ * (evc_name_order) and those of others (evc_foreign_names).  The generator refuses two names of ours that are
+ * one in it.
  */
 #include "core/feature.h"
 
@@ -38,22 +37,6 @@ const char *evc_vendor_name(unsigned vendor)
 	}
 }
 
-static int folded(char c)
-{
-	if (c == '_' || c == '.')
-		return '-';
-	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c;
-}
-
-/* Order of a name and a terminated one, both folded. */
-static int compare(struct evc_span name, const char *other)
-{
-	for (size_t i = 0; i < name.length; i++)
-		if (folded(name.text[i]) != folded(other[i]))
-			return folded(name.text[i]) - folded(other[i]);
-	return other[name.length] ? -1 : 0;
-}
-
 static const char *own_name(size_t i)
 {
 	return evc_features[evc_name_order[i]].name;
@@ -72,7 +55,7 @@ static size_t lower_bound(struct evc_span name, const char *(*at)(size_t), size_
 	while (low < n) {
 		size_t middle = low + (n - low) / 2;
 
-		if (compare(name, at(middle)) > 0)
+		if (evc_span_compare_name(name, at(middle)) > 0)
 			low = middle + 1;
 		else
 			n = middle;
@@ -84,7 +67,7 @@ static bool find_own(struct evc_span name, enum evc_feature_id *ret_id)
 {
 	size_t i = lower_bound(name, own_name, EVC_N_FEATURES);
 
-	if (i == EVC_N_FEATURES || compare(name, own_name(i)))
+	if (i == EVC_N_FEATURES || evc_span_compare_name(name, own_name(i)))
 		return false;
 	*ret_id = evc_name_order[i];
 	return true;
@@ -106,7 +89,8 @@ static size_t find_foreign(struct evc_span name, const char *space, enum evc_fea
 	size_t n = 0;
 
 	for (size_t i = lower_bound(name, foreign_name, evc_n_foreign_names);
-	     i < evc_n_foreign_names && n < EVC_MAX_MEANINGS && !compare(name, foreign_name(i)); i++) {
+	     i < evc_n_foreign_names && n < EVC_MAX_MEANINGS && !evc_span_compare_name(name, foreign_name(i));
+	     i++) {
 		const struct evc_foreign_name *foreign = &evc_foreign_names[i];
 
 		if (!space)

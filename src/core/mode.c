@@ -16,22 +16,6 @@
 
 #include <string.h>
 
-static char folded(char c)
-{
-	if (c == '_')
-		return '-';
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool has_key(const struct evc_mode *mode, struct evc_span name)
-{
-	size_t i = 0;
-
-	while (i < name.length && mode->key[i] && folded(name.text[i]) == folded(mode->key[i]))
-		i++;
-	return i == name.length && !mode->key[i];
-}
-
 /* "name@2" into its parts; false when what follows the '@' is no version number. */
 static bool split_version(struct evc_span *name, unsigned *ret_version)
 {
@@ -63,7 +47,7 @@ int evc_modes_find(const struct evc_modes *modes, struct evc_span name, const st
 	for (size_t i = 0; i < modes->n; i++) {
 		const struct evc_mode *mode = modes->items[i];
 
-		if (!has_key(mode, key))
+		if (evc_span_compare_name(key, mode->key))
 			continue;
 		if (version > mode->n_versions)
 			return evc_fail(err, EVC_ERR_NAME, "%s has versions 1 to %zu, not %u", mode->key,

@@ -140,6 +140,7 @@ static void finds_modes_by_name_and_version(void **state)
 		{ .name = "intel-haswell", .key = "intel-haswell" },
 		{ .name = "intel-haswell@2", .key = "intel-haswell", .version = 2 },
 		{ .name = "INTEL_HASWELL", .key = "intel-haswell" },
+		{ .name = "Intel.Haswell", .key = "intel-haswell" },
 		{ .name = "intel-haswell@99", .error = "intel-haswell has versions 1 to 5, not 99" },
 		{ .name = "intel-haswell@",
 		  .error = "intel-haswell@: a version is a number from 1, as in intel-haswell@2" },
