@@ -42,77 +42,6 @@ struct lines {
 
 #define REFUSE(lines, number, ...) evc_fail_at((lines)->reader->err, EVC_ERR_INPUT, (number), 0, __VA_ARGS__)
 
-static void drop_blanks(struct evc_span *span)
-{
-	*span = evc_span_trim(*span);
-}
-
-static int read_source(struct evc_modes_reader *reader, unsigned number, struct evc_span source,
-                       struct evc_claim *ret_claim)
-{
-	struct evc_span key = source;
-	const char *colon = source.length ? memchr(source.text, ':', source.length) : NULL;
-
-	if (!source.length)
-		return evc_fail_at(reader->err, EVC_ERR_INPUT, number, 0, "missing source after @%s",
-		                   evc_provenance_name(ret_claim->provenance));
-	if (colon)
-		key.length = (size_t)(colon - source.text);
-	for (size_t i = 0; i < evc_n_sources; i++) {
-		if (evc_span_equals(key, evc_sources[i].key)) {
-			ret_claim->source = evc_modes_string(reader, source);
-			return EVC_OK;
-		}
-	}
-	return evc_fail_at(reader->err, EVC_ERR_INPUT, number, 0, "unknown source %.*s", (int)key.length,
-	                   key.text);
-}
-
-/* The last '@' after two blanks. */
-static bool split_claim(struct evc_span *line, struct evc_span *ret_claim)
-{
-	const char *at = line->length ? memrchr(line->text, '@', line->length) : NULL;
-
-	for (; at; at = memrchr(line->text, '@', (size_t)(at - line->text))) {
-		size_t i = (size_t)(at - line->text) + 1;
-
-		if (i == 2 || (i > 2 && at[-1] != '\t' && !(at[-1] == ' ' && at[-2] == ' ')))
-			continue;
-		*ret_claim = (struct evc_span){ .text = at + 1, .length = line->length - i };
-		line->length = i - 1;
-		drop_blanks(line);
-		return true;
-	}
-	return false;
-}
-
-int evc_modes_claim(struct evc_modes_reader *reader, unsigned number, struct evc_span *line,
-                    struct evc_claim *ret_claim)
-{
-	struct evc_span text, word;
-
-	*ret_claim = (struct evc_claim){ .source = "" };
-	if (!split_claim(line, &text))
-		return evc_fail_at(
-			reader->err, EVC_ERR_INPUT, number, 0,
-			"missing provenance: \"  @read SOURCE\", \"  @inferred SOURCE\" or \"  @chosen\"");
-	evc_span_word(&text, &word);
-	drop_blanks(&text);
-	if (evc_span_equals(word, "chosen") && !text.length) {
-		ret_claim->provenance = EVC_PROVENANCE_CHOSEN;
-		return EVC_OK;
-	}
-	if (evc_span_equals(word, "read"))
-		ret_claim->provenance = EVC_PROVENANCE_READ;
-	else if (evc_span_equals(word, "inferred"))
-		ret_claim->provenance = EVC_PROVENANCE_INFERRED;
-	else
-		return evc_fail_at(reader->err, EVC_ERR_INPUT, number, 0,
-		                   "@%.*s is no provenance: @read SOURCE, @inferred SOURCE or @chosen",
-		                   (int)(word.length), word.text);
-	return read_source(reader, number, text, ret_claim);
-}
-
 static int give(struct lines *lines, enum statement which, const char *word, unsigned number)
 {
 	if (lines->given[which])
@@ -431,7 +360,7 @@ static int read_line(struct lines *lines, struct evc_span line, unsigned number)
 	struct evc_span word;
 
 	evc_span_word(&line, &word);
-	drop_blanks(&line);
+	line = evc_span_trim(line);
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
 		if (evc_span_equals(word, changes[i]))
 			return read_features(lines, (enum evc_mode_change_kind)i, line, number);

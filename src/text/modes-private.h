@@ -2,7 +2,7 @@
 #ifndef EVC_TEXT_MODES_PRIVATE_H
 #define EVC_TEXT_MODES_PRIVATE_H
 
-/* Between modes.c (blocks and their order) and mode-lines.c (what a line in a block says). */
+/* Between modes.c (blocks and their order), passes.c and mode-*.c (what the lines in a block say). */
 
 #include "text/modes.h"
 
