@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/check.h"
 #include "core/machines.h"
 #include "text/modes.h"
@@ -19,23 +20,6 @@
 #define ROME "zen2-amd-ryzen-threadripper-pro-3955wx-16-cores"
 #define BULLDOZER "amd-15h-bulldozer-4xopteron-6272"
 #define NAPLES "amd-17h-zen-2xepyc-7451"
-
-static struct evc_arena arena;
-static struct evc_modes modes;
-
-static int setup(void **state)
-{
-	(void)state;
-	modes = evc_builtin_modes;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 static struct evc_check_side side(const char *name, struct evc_cpu *cpu)
 {
@@ -83,7 +67,7 @@ static void names_what_is_missing_and_the_cause(void **state)
 		struct evc_findings findings = { .arena = &arena };
 		struct evc_cpu a, b;
 		struct evc_check_side guest = side(moves[i].guest, &a), host = side(moves[i].host, &b);
-		struct evc_check_options options = { .modes = &modes };
+		struct evc_check_options options = { .modes = &evc_builtin_modes };
 
 		assert_int_equal(evc_check_move(&guest, &host, &options, &findings), moves[i].verdict);
 		for (size_t k = 0; k < 4 && moves[i].lacks[k].cause != EVC_CAUSE_NONE; k++) {
@@ -153,7 +137,7 @@ static void a_twin_that_has_it_means_firmware_or_microcode(void **state)
 {
 	struct evc_cpu a, b;
 	struct evc_check_side guest = side(HASWELL, &a), host = side(HASWELL, &b);
-	struct evc_check_options options = { .modes = &modes };
+	struct evc_check_options options = { .modes = &evc_builtin_modes };
 
 	(void)state;
 	evc_set_drop(&b.has, EVC_F_AES);
@@ -208,7 +192,7 @@ static void tells_who_could_not_come_back(void **state)
 	struct evc_findings findings = { .arena = &arena };
 	struct evc_cpu a, b;
 	struct evc_check_side guest = side(HASWELL, &a), host = side(CASCADELAKE, &b), from = guest;
-	struct evc_check_options options = { .modes = &modes, .from = &from };
+	struct evc_check_options options = { .modes = &evc_builtin_modes, .from = &from };
 	const struct evc_finding *finding;
 
 	(void)state;
@@ -256,12 +240,13 @@ static void a_host_joins_at_its_own_mode_and_not_above(void **state)
 		struct evc_findings findings = { .arena = &arena };
 		struct evc_cpu cpu;
 		struct evc_check_side host = side(rows[i].host, &cpu);
-		struct evc_check_options options = { .modes = &modes };
+		struct evc_check_options options = { .modes = &evc_builtin_modes };
 		const struct evc_mode *mode;
 		struct evc_error err;
 		unsigned version;
 
-		assert_int_equal(evc_modes_find(&modes, evc_span_from(rows[i].mode), &mode, &version, &err),
+		assert_int_equal(evc_modes_find(&evc_builtin_modes, evc_span_from(rows[i].mode), &mode,
+		                                &version, &err),
 		                 0);
 		assert_int_equal(evc_check_join(mode, version, &host, &options, &findings), rows[i].verdict);
 		if (rows[i].verdict == EVC_YES)
@@ -301,5 +286,5 @@ int main(void)
 		cmocka_unit_test(the_nearest_host_lacks_least),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, NULL, free_arena);
 }

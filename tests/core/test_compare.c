@@ -6,21 +6,13 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/compare.h"
 #include "core/machines.h"
 #include "core/vcpu.h"
 #include "text/modes.h"
 
 #include <string.h>
-
-static struct evc_arena arena;
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 /* The published guest at intel-haswell: a vCPU that somebody really saw. */
 static struct evc_dump predicted(void)
@@ -57,22 +49,13 @@ static struct evc_dump with(const struct evc_dump *dump, enum evc_feature_id id,
 	return result;
 }
 
-static struct evc_modes *builtin(void)
-{
-	static struct evc_modes modes;
-
-	memset(&modes, 0, sizeof(modes));
-	modes = evc_builtin_modes;
-	return &modes;
-}
-
 static struct evc_comparison compare(struct evc_compare *question, struct evc_findings *findings)
 {
 	struct evc_comparison comparison;
 
 	question->subject = "the guest";
 	question->mode = "intel-haswell";
-	question->modes = builtin();
+	question->modes = &evc_builtin_modes;
 	findings->arena = &arena;
 	assert_int_equal(evc_compare_make(question, &arena, &comparison, findings, NULL), EVC_OK);
 	return comparison;
@@ -318,5 +301,5 @@ int main(void)
 			                        .test_func = a_difference_has_its_cause,
 			                        .initial_state = (void *)(uintptr_t)&rows[i] };
 	memcpy(tests + N_ROWS, others, sizeof(others));
-	return cmocka_run_group_tests_name("core/compare", tests, NULL, teardown);
+	return cmocka_run_group_tests_name("core/compare", tests, NULL, free_arena);
 }

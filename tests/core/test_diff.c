@@ -6,18 +6,10 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/diff.h"
 #include "core/machines.h"
 #include "text/modes.h"
-
-static struct evc_arena arena;
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 static struct evc_cpu machine(const char *name)
 {
@@ -64,16 +56,15 @@ static void a_mode_took_eight_features_from_the_same_machine(void **state)
 		{ EVC_F_XSAVES, "intel-skylake" },     { EVC_F_XGETBV1, "intel-cascadelake" },
 	};
 	struct evc_cpu a = machine("../story/kabylake"), b = machine("../story/kabylake-haswell");
-	struct evc_modes modes;
 	struct evc_diff diff;
 	unsigned version;
 
 	(void)state;
-	modes = evc_builtin_modes;
-	evc_diff_make(&a, &b, &modes, &diff);
+	evc_diff_make(&a, &b, &evc_builtin_modes, &diff);
 	assert_int_equal(evc_set_count(&diff.parts[EVC_DIFF_FEATURES].only_a), 8);
 	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
-		const struct evc_mode *step = evc_diff_step(&modes, a.vendor, lost[i].id, &version);
+		const struct evc_mode *step =
+			evc_diff_step(&evc_builtin_modes, a.vendor, lost[i].id, &version);
 
 		assert_true(evc_set_has(&diff.parts[EVC_DIFF_FEATURES].only_a, lost[i].id));
 		assert_non_null(step);
@@ -129,5 +120,5 @@ int main(void)
 		cmocka_unit_test(unknown_is_not_absent),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, NULL, free_arena);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/given.h"
 #include "core/machines.h"
 #include "core/offer.h"
@@ -13,15 +14,6 @@
 #include "text/modes.h"
 
 #include <string.h>
-
-static struct evc_arena arena;
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 static const struct evc_mode *mode_of(const char *name)
 {
@@ -152,5 +144,5 @@ int main(void)
 		cmocka_unit_test(what_is_applied_is_what_is_expected),
 	};
 
-	return cmocka_run_group_tests_name("core/given", tests, NULL, teardown);
+	return cmocka_run_group_tests_name("core/given", tests, NULL, free_arena);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/level.h"
 #include "core/machines.h"
 #include "text/modes.h"
@@ -22,33 +23,17 @@
 
 enum { MOST = 48 };
 
-static struct evc_arena arena;
-static struct evc_modes modes;
-
 /* A cluster that is being made up, and its level. */
 struct cluster {
 	struct evc_cpu cpus[MOST];
 	struct evc_check_side sides[MOST];
 	struct evc_level_kind kinds[MOST];
 	size_t n;
+	const struct evc_modes *modes;
 	struct evc_level_options options;
 	struct evc_level level;
 	struct evc_findings findings;
 };
-
-static int setup(void **state)
-{
-	(void)state;
-	modes = evc_builtin_modes;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 static struct cluster *new_cluster(void)
 {
@@ -56,6 +41,7 @@ static struct cluster *new_cluster(void)
 
 	assert_non_null(cluster);
 	cluster->findings.arena = &arena;
+	cluster->modes = &evc_builtin_modes;
 	return cluster;
 }
 
@@ -80,7 +66,8 @@ static const struct evc_mode *mode_called(const char *key)
 	unsigned version;
 	struct evc_error err;
 
-	assert_int_equal(evc_modes_find(&modes, evc_span_from(key), &mode, &version, &err), EVC_OK);
+	assert_int_equal(evc_modes_find(&evc_builtin_modes, evc_span_from(key), &mode, &version, &err),
+	                 EVC_OK);
 	return mode;
 }
 
@@ -88,7 +75,7 @@ static void make_level(struct cluster *cluster)
 {
 	struct evc_error err;
 
-	assert_int_equal(evc_level_make(&modes, cluster->kinds, cluster->n, &cluster->options, &arena,
+	assert_int_equal(evc_level_make(cluster->modes, cluster->kinds, cluster->n, &cluster->options, &arena,
 	                                &cluster->level, &cluster->findings, &err),
 	                 EVC_OK);
 }
@@ -431,16 +418,15 @@ static void prefers_the_mode_that_no_other_covers(void **state)
 		"tier 6  @chosen\nadds rtm  @chosen\n"
 		"mode site-small\nlabel Small  @chosen\nfrom intel-haswell\n"
 		"tracks intel  @chosen\ntier 6  @chosen\nadds rdseed  @chosen\n";
-	struct evc_modes more = evc_builtin_modes, before = modes;
+	struct evc_modes more = evc_builtin_modes;
 	struct cluster *cluster = new_cluster();
 	struct evc_error err;
 
 	(void)state;
 	assert_int_equal(evc_modes_parse(evc_span_from(text), "site.modes", &arena, &more, &err), EVC_OK);
 	add_host(cluster, CASCADELAKE, "host");
-	modes = more;
+	cluster->modes = &more;
 	make_level(cluster);
-	modes = before;
 	for (size_t m = 0; m < more.n; m++)
 		if (evc_mode_covers(more.items[m], cluster->level.mode) &&
 		    !evc_mode_covers(cluster->level.mode, more.items[m]))
@@ -483,5 +469,5 @@ int main(void)
 		cmocka_unit_test(the_baseline_is_what_all_have),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, NULL, free_arena);
 }

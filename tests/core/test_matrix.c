@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/check.h"
 #include "core/machines.h"
 #include "core/matrix.h"
@@ -14,7 +15,6 @@
 
 enum { MOST = 96 };
 
-static struct evc_arena arena;
 static struct evc_cpu machines[MOST];
 static size_t n_machines;
 
@@ -23,13 +23,6 @@ static int setup(void **state)
 	(void)state;
 	n_machines = machines_read(&arena, machines, MOST);
 	return n_machines > 20 ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
 }
 
 static uint64_t random_next(uint64_t *state)
@@ -222,5 +215,5 @@ int main(void)
 		cmocka_unit_test(no_hosts_are_no_matrix),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, free_arena);
 }

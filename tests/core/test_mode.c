@@ -6,26 +6,10 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "text/modes.h"
 
 #include <string.h>
-
-static struct evc_arena arena;
-static struct evc_modes modes;
-
-static int setup(void **state)
-{
-	(void)state;
-	modes = evc_builtin_modes;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 static const struct evc_mode *mode(const char *name)
 {
@@ -33,7 +17,7 @@ static const struct evc_mode *mode(const char *name)
 	unsigned version;
 	struct evc_error err;
 
-	assert_int_equal(evc_modes_find(&modes, evc_span_from(name), &result, &version, &err), 0);
+	assert_int_equal(evc_modes_find(&evc_builtin_modes, evc_span_from(name), &result, &version, &err), 0);
 	return result;
 }
 
@@ -81,17 +65,18 @@ static void has_the_25_modes_and_4_levels_in_order(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(modes.n, sizeof(keys) / sizeof(keys[0]));
-	for (size_t i = 0; i < modes.n; i++)
-		assert_string_equal(modes.items[i]->key, keys[i]);
+	assert_int_equal(evc_builtin_modes.n, sizeof(keys) / sizeof(keys[0]));
+	for (size_t i = 0; i < evc_builtin_modes.n; i++)
+		assert_string_equal(evc_builtin_modes.items[i]->key, keys[i]);
 }
 
 static void orders_by_features_as_tracks_and_tiers_do(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < modes.n; i++) {
-		for (size_t k = 0; k < modes.n; k++) {
-			const struct evc_mode *a = modes.items[i], *b = modes.items[k];
+	for (size_t i = 0; i < evc_builtin_modes.n; i++) {
+		for (size_t k = 0; k < evc_builtin_modes.n; k++) {
+			const struct evc_mode *a = evc_builtin_modes.items[i],
+					      *b = evc_builtin_modes.items[k];
 
 			if (strcmp(a->vendor, b->vendor) != 0)
 				continue;
@@ -157,7 +142,8 @@ static void finds_modes_by_name_and_version(void **state)
 		const struct evc_mode *found = NULL;
 		struct evc_error err = { 0 };
 		unsigned version = 0;
-		int status = evc_modes_find(&modes, evc_span_from(rows[i].name), &found, &version, &err);
+		int status = evc_modes_find(&evc_builtin_modes, evc_span_from(rows[i].name), &found, &version,
+		                            &err);
 
 		assert_int_equal(status, rows[i].error ? EVC_ERR_NAME : 0);
 		if (rows[i].error) {
@@ -172,8 +158,8 @@ static void finds_modes_by_name_and_version(void **state)
 static void grows_from_version_to_version(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < modes.n; i++) {
-		const struct evc_mode *m = modes.items[i];
+	for (size_t i = 0; i < evc_builtin_modes.n; i++) {
+		const struct evc_mode *m = evc_builtin_modes.items[i];
 
 		for (unsigned v = 1; v < m->n_versions; v++) {
 			const struct evc_mode_version *a = &m->versions[v - 1], *b = &m->versions[v];
@@ -189,8 +175,8 @@ static void grows_from_version_to_version(void **state)
 static void says_where_each_feature_comes_from(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < modes.n; i++) {
-		const struct evc_mode *m = modes.items[i], *by;
+	for (size_t i = 0; i < evc_builtin_modes.n; i++) {
+		const struct evc_mode *m = evc_builtin_modes.items[i], *by;
 		const struct evc_set *all = &evc_mode_version(m, (unsigned)m->n_versions)->features;
 
 		EVC_SET_FOREACH(id, all)
@@ -262,7 +248,7 @@ static void finds_the_best_modes(void **state)
 		struct evc_set all = evc_mode_version(mode(rows[i].features), 1)->features;
 		struct evc_cpu cpu = cpu_with(&all, rows[i].vendor);
 		const struct evc_mode *best[3];
-		size_t n = evc_modes_best(&modes, &cpu, best, 3), wanted = 0;
+		size_t n = evc_modes_best(&evc_builtin_modes, &cpu, best, 3), wanted = 0;
 
 		while (wanted < 3 && rows[i].best[wanted])
 			wanted++;
@@ -280,7 +266,7 @@ static void two_lines_of_amd_are_both_best(void **state)
 	const struct evc_mode *best[4];
 
 	(void)state;
-	assert_int_equal(evc_modes_best(&modes, &cpu, best, 4), 3);
+	assert_int_equal(evc_modes_best(&evc_builtin_modes, &cpu, best, 4), 3);
 	assert_string_equal(best[0]->key, "amd-steamroller");
 	assert_string_equal(best[1]->key, "amd-zen");
 }
@@ -289,14 +275,14 @@ static void two_lines_of_amd_are_both_best(void **state)
 static void what_passes_is_in_every_mode_or_none(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < modes.n; i++) {
-		const struct evc_mode *m = modes.items[i];
+	for (size_t i = 0; i < evc_builtin_modes.n; i++) {
+		const struct evc_mode *m = evc_builtin_modes.items[i];
 		struct evc_set both;
 
 		if (!m->from || !m->from->from)
 			continue;
 		for (size_t v = 0; v < m->n_versions; v++) {
-			both = evc_set_and(&m->versions[v].adds, &modes.passes);
+			both = evc_set_and(&m->versions[v].adds, &evc_builtin_modes.passes);
 			EVC_SET_FOREACH(id, &both)
 			fail_msg("%s adds %s, which passes", m->key, evc_features[id].name);
 		}
@@ -320,5 +306,5 @@ int main(void)
 		cmocka_unit_test(what_passes_is_in_every_mode_or_none),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, NULL, free_arena);
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/kvm_rules.h"
 #include "core/offer.h"
 #include "core/qemu.h"
@@ -19,15 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct evc_arena arena;
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 static bool read_host(const char *folder, const char *name, struct evc_host *ret_host)
 {
@@ -488,5 +480,5 @@ int main(void)
 		  NULL, NULL, NULL },
 	};
 
-	return cmocka_run_group_tests_name("core/offer", tests, NULL, teardown);
+	return cmocka_run_group_tests_name("core/offer", tests, NULL, free_arena);
 }

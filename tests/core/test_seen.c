@@ -39,8 +39,6 @@ static const struct row rows[] = {
 	  .untold = "retbleed:machines/intel-skylake-2xxeon6140" },
 };
 
-static struct evc_modes modes;
-
 static void see(const char *host, const char *mode_name, struct evc_arena *arena,
                 struct evc_linux_seer *guest, struct evc_linux_seer *honest)
 {
@@ -57,9 +55,11 @@ static void see(const char *host, const char *mode_name, struct evc_arena *arena
 	assert_true(corpus_host(host, arena, &machine));
 	if (machine.cpus && evc_dump_highest(machine.cpus, 0x40000000))
 		options.view = EVC_VIEW_AUTO;
-	assert_int_equal(evc_modes_find(&modes, evc_span_from(mode_name), &mode, &version, NULL), 0);
+	assert_int_equal(evc_modes_find(&evc_builtin_modes, evc_span_from(mode_name), &mode, &version, NULL),
+	                 0);
 	assert_int_equal(evc_offer_make(&machine, &options, arena, offer, &findings, NULL), 0);
-	assert_int_equal(evc_vcpu_make(&modes, mode, 0, offer, NULL, arena, &dump, &findings, NULL), 0);
+	assert_int_equal(
+		evc_vcpu_make(&evc_builtin_modes, mode, 0, offer, NULL, arena, &dump, &findings, NULL), 0);
 	assert_int_equal(evc_linux_honest(&dump, &offer->dump, arena, &own, NULL), 0);
 	assert_int_equal(evc_linux_seen_tree(NULL, &tree, NULL), 0);
 	evc_linux_see(tree, &dump, &sights[0]);
@@ -191,7 +191,6 @@ int main(void)
 	tests[N + N_PROGRAMS] =
 		(struct CMUnitTest){ .name = "what an MSR decides that nobody read is told of nobody",
 		                     .test_func = keeps_what_is_not_known };
-	modes = evc_builtin_modes;
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

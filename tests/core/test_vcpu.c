@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/alike.h"
 #include "core/machines.h"
 #include "core/vcpu.h"
@@ -17,23 +18,6 @@
 #define SKYLAKE "machines/intel-skylake-2xxeon6140"
 #define CASCADELAKE "machines/intel-cascadelake-2xxeon6230"
 #define ROME "machines/zen2-amd-ryzen-threadripper-pro-3955wx-16-cores"
-
-static struct evc_arena arena;
-static struct evc_modes modes;
-
-static int setup(void **state)
-{
-	(void)state;
-	modes = evc_builtin_modes;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 /* A host with one leaf's registers and one MSR changed, as it is offered and as a guest sees it. */
 struct guest {
@@ -79,10 +63,11 @@ static void apply(struct guest *guest, const char *key, const struct evc_cpu *le
 	unsigned version;
 	struct evc_error err;
 
-	assert_int_equal(evc_modes_find(&modes, evc_span_from(key), &mode, &version, &err), EVC_OK);
+	assert_int_equal(evc_modes_find(&evc_builtin_modes, evc_span_from(key), &mode, &version, &err),
+	                 EVC_OK);
 	assert_int_equal(evc_offer_make(&guest->host, &options, &arena, &guest->offer, NULL, &err), EVC_OK);
-	assert_int_equal(evc_vcpu_make(&modes, mode, version, &guest->offer, level, &arena, &guest->dump,
-	                               &guest->findings, &err),
+	assert_int_equal(evc_vcpu_make(&evc_builtin_modes, mode, version, &guest->offer, level, &arena,
+	                               &guest->dump, &guest->findings, &err),
 	                 EVC_OK);
 }
 
@@ -140,11 +125,12 @@ static void of_kvms_own_features_it_has_what_qemu_switches_on(void **state)
 	struct evc_error err;
 
 	(void)state;
-	assert_int_equal(evc_modes_find(&modes, evc_span_from("amd-zen"), &mode, &version, &err), EVC_OK);
+	assert_int_equal(evc_modes_find(&evc_builtin_modes, evc_span_from("amd-zen"), &mode, &version, &err),
+	                 EVC_OK);
 	assert_int_equal(evc_offer_make(&guest->host, &options, &arena, &guest->offer, NULL, &err), EVC_OK);
 	assert_true(evc_set_has(&guest->offer.cpu.has, EVC_F_KVM_PV_UNHALT));
-	assert_int_equal(evc_vcpu_make(&modes, mode, version, &guest->offer, NULL, &arena, &guest->dump,
-	                               &guest->findings, &err),
+	assert_int_equal(evc_vcpu_make(&evc_builtin_modes, mode, version, &guest->offer, NULL, &arena,
+	                               &guest->dump, &guest->findings, &err),
 	                 EVC_OK);
 	assert_int_equal(get(&guest->dump, 0x40000001, 0, EVC_EAX), 0x0100007b);
 }
@@ -338,5 +324,5 @@ int main(void)
 		cmocka_unit_test(a_register_of_promises_goes_with_its_leaf),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, NULL, free_arena);
 }

@@ -6,26 +6,19 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/machines.h"
 #include "core/vcpu.h"
 
 /* Nine user states: x87, SSE, AVX, both of MPX, three of AVX-512, PKRU; 0xa88 bytes. */
 #define SKYLAKE "machines/intel-skylake-2xxeon6140"
 
-static struct evc_arena arena;
 static struct evc_host skylake;
 
 static int setup(void **state)
 {
 	(void)state;
 	return corpus_host(SKYLAKE, &arena, &skylake) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
 }
 
 static const enum evc_feature_id mpx[] = { EVC_F_XCR0_MPX_BNDREGS, EVC_F_XCR0_MPX_BNDCSR };
@@ -185,5 +178,5 @@ int main(void)
 		cmocka_unit_test(a_state_of_unknown_size_makes_the_sizes_unknown),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, free_arena);
 }

@@ -157,7 +157,6 @@ static void laws_hold_for_random_cpus(void **state)
 
 struct machines {
 	struct evc_arena arena;
-	struct evc_modes modes;
 	struct evc_offer *offers;
 	size_t n;
 };
@@ -190,7 +189,6 @@ static int read_machines(void **state)
 
 	if (!machines)
 		return -1;
-	machines->modes = evc_builtin_modes;
 	machines->offers = evc_arena_array(&machines->arena, MAX_MACHINES, sizeof(*machines->offers));
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		snprintf(folder, sizeof(folder), "%s/corpus/%s", getenv("EVC_SOURCE"), own[i]);
@@ -273,7 +271,7 @@ static void hold_mode(struct machines *machines, const struct evc_offer *host, c
 
 	if (!version)
 		return;
-	assert_int_equal(evc_vcpu_make(&machines->modes, mode, version, host, NULL, &machines->arena, &dump,
+	assert_int_equal(evc_vcpu_make(&evc_builtin_modes, mode, version, host, NULL, &machines->arena, &dump,
 	                               NULL, NULL),
 	                 EVC_OK);
 	guest = given(&dump);
@@ -281,7 +279,7 @@ static void hold_mode(struct machines *machines, const struct evc_offer *host, c
 		fail_msg("%s at %s@%u lacks %s", host->cpu.brand, mode->key, version,
 		         evc_set_is_empty(&lacks) ? "nothing that is known"
 		                                  : evc_features[evc_set_next(&lacks, 0)].name);
-	wanted = evc_set_or(&evc_mode_version(mode, version)->features, &machines->modes.passes);
+	wanted = evc_set_or(&evc_mode_version(mode, version)->features, &evc_builtin_modes.passes);
 	shown = evc_set_and(&guest.cpu.has, &evc_rule_sets[EVC_RULE_AND]);
 	assert_true(evc_set_within(&shown, &wanted));
 	if (!mode->keeps_signature)
@@ -291,7 +289,7 @@ static void hold_mode(struct machines *machines, const struct evc_offer *host, c
 	assert_string_equal(guest.cpu.brand, host->cpu.brand);
 	evc_cpu_fits(&guest.cpu, &host->cpu, &misfit);
 	assert_true(evc_set_is_empty(&misfit.lacks));
-	assert_int_equal(evc_vcpu_make(&machines->modes, mode, version, &guest, NULL, &machines->arena,
+	assert_int_equal(evc_vcpu_make(&evc_builtin_modes, mode, version, &guest, NULL, &machines->arena,
 	                               &again, NULL, NULL),
 	                 EVC_OK);
 	assert_same_dump(&dump, &again);
@@ -299,14 +297,13 @@ static void hold_mode(struct machines *machines, const struct evc_offer *host, c
 
 static void every_version_of_a_mode_has_what_its_features_need(void **state)
 {
-	struct machines *machines = *state;
-
-	for (size_t m = 0; m < machines->modes.n; m++) {
-		const struct evc_mode *mode = machines->modes.items[m];
+	(void)state;
+	for (size_t m = 0; m < evc_builtin_modes.n; m++) {
+		const struct evc_mode *mode = evc_builtin_modes.items[m];
 
 		for (size_t v = 0; v < mode->n_versions; v++) {
 			const struct evc_set *features = &mode->versions[v].features;
-			struct evc_cpu cpu = { .has = evc_set_or(features, &machines->modes.passes) };
+			struct evc_cpu cpu = { .has = evc_set_or(features, &evc_builtin_modes.passes) };
 			struct evc_set dropped;
 
 			memset(&cpu.known, 0xff, sizeof(cpu.known));
@@ -325,8 +322,8 @@ static void a_guest_at_a_mode_shows_the_mode_and_fits_its_host(void **state)
 	size_t n = 0;
 
 	for (size_t i = 0; i < machines->n; i++)
-		for (size_t m = 0; m < machines->modes.n; m++, n++)
-			hold_mode(machines, &machines->offers[i], machines->modes.items[m]);
+		for (size_t m = 0; m < evc_builtin_modes.n; m++, n++)
+			hold_mode(machines, &machines->offers[i], evc_builtin_modes.items[m]);
 	print_message("# %zu hosts at modes\n", n);
 }
 
@@ -350,17 +347,17 @@ static void the_level_does_not_depend_on_order_or_repetition(void **state)
 			};
 			kinds[2 * N - 1 - i] = kinds[i];
 		}
-		assert_int_equal(evc_level_make(&machines->modes, kinds, N, &options, &machines->arena, &one,
-		                                NULL, &err),
+		assert_int_equal(evc_level_make(&evc_builtin_modes, kinds, N, &options, &machines->arena,
+		                                &one, NULL, &err),
 		                 EVC_OK);
-		assert_int_equal(evc_level_make(&machines->modes, kinds + N, N, &options, &machines->arena,
+		assert_int_equal(evc_level_make(&evc_builtin_modes, kinds + N, N, &options, &machines->arena,
 		                                &other, NULL, &err),
 		                 EVC_OK);
 		assert_true(evc_cpu_same_level(&one.cpu, &other.cpu));
 		assert_ptr_equal(one.mode, other.mode);
 		assert_int_equal(one.version, other.version);
 		assert_int_equal(one.verdict, other.verdict);
-		assert_int_equal(evc_level_make(&machines->modes, kinds, 2 * N, &options, &machines->arena,
+		assert_int_equal(evc_level_make(&evc_builtin_modes, kinds, 2 * N, &options, &machines->arena,
 		                                &other, NULL, &err),
 		                 EVC_OK);
 		assert_true(evc_cpu_same_level(&one.cpu, &other.cpu));

@@ -10,32 +10,16 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/generation.h"
-#include "text/format.h"
 #include "text/modes.h"
+#include "text/format.h"
 
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct evc_arena arena;
-static struct evc_modes modes;
-
-static int setup(void **state)
-{
-	(void)state;
-	modes = evc_builtin_modes;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 /* The first host of a dump; false when the file is no dump. */
 static bool read_cpu(const char *path, struct evc_arena *memory, struct evc_cpu *ret_cpu)
@@ -149,7 +133,7 @@ static void judge(const char *path, const struct evc_cpu *cpu, const struct evc_
 	unsigned version;
 	char names[512];
 
-	assert_int_equal(evc_modes_find(&modes, key, &mode, &version, &err), 0);
+	assert_int_equal(evc_modes_find(&evc_builtin_modes, key, &mode, &version, &err), 0);
 	n_servers++;
 	evc_mode_satisfied(mode, 1, cpu, &lacks, &unsure);
 	names_of(&lacks, names, sizeof(names));
@@ -163,9 +147,9 @@ static void judge(const char *path, const struct evc_cpu *cpu, const struct evc_
 		n_unsure++;
 	} else {
 		n_full++;
-		for (size_t i = 0; i < modes.n; i++)
-			if (evc_mode_covers(mode, modes.items[i]))
-				assert_true(evc_mode_best_version(modes.items[i], cpu) > 0);
+		for (size_t i = 0; i < evc_builtin_modes.n; i++)
+			if (evc_mode_covers(mode, evc_builtin_modes.items[i]))
+				assert_true(evc_mode_best_version(evc_builtin_modes.items[i], cpu) > 0);
 	}
 }
 
@@ -276,7 +260,8 @@ static void guests_of_qemus_models_have_the_mode_but_for_what_it_cannot_emulate(
 		char names[512], hidden[512];
 
 		read_guest(guests[i].guest, &cpu);
-		assert_int_equal(evc_modes_find(&modes, evc_span_from(guests[i].mode), &mode, &version, &err),
+		assert_int_equal(evc_modes_find(&evc_builtin_modes, evc_span_from(guests[i].mode), &mode,
+		                                &version, &err),
 		                 0);
 		evc_mode_satisfied(mode, 1, &cpu, &lacks, &unsure);
 		cannot = evc_set_minus(&lacks, &most.has);
@@ -312,10 +297,12 @@ static void the_published_guest_loses_exactly_eight(void **state)
 		evc_set_add(&wanted, lost[i]);
 	snprintf(path, sizeof(path), "%s/corpus/story/kabylake.json", getenv("EVC_SOURCE"));
 	assert_true(read_cpu(path, &arena, &cpu));
-	assert_int_equal(evc_modes_find(&modes, evc_span_from("intel-haswell"), &haswell, &version, &err), 0);
+	assert_int_equal(
+		evc_modes_find(&evc_builtin_modes, evc_span_from("intel-haswell"), &haswell, &version, &err),
+		0);
 	version = evc_mode_best_version(haswell, &cpu);
 	assert_int_equal(version, 2);
-	keeps = evc_set_or(&evc_mode_version(haswell, version)->features, &modes.passes);
+	keeps = evc_set_or(&evc_mode_version(haswell, version)->features, &evc_builtin_modes.passes);
 	gone = evc_set_minus(&cpu.has, &keeps);
 	gone = evc_set_minus(&gone, &evc_rule_sets[EVC_RULE_CALC]);
 	names_of(&gone, names, sizeof(names));
@@ -332,5 +319,5 @@ int main(void)
 		cmocka_unit_test(the_published_guest_loses_exactly_eight),
 	};
 
-	return cmocka_run_group_tests_name("modes/machines", tests, setup, teardown);
+	return cmocka_run_group_tests_name("modes/machines", tests, NULL, free_arena);
 }

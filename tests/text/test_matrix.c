@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "core/matrix.h"
 #include "text/matrix.h"
 
@@ -16,7 +17,6 @@ enum { N = 4 };
 /* A name for each thing that CSV or HTML could trip over; the last host could not be read. */
 static const char *const names[N] = { "<b>&\"one\"", "two, three\nfour", "=HYPERLINK(\"x\")", "gone" };
 
-static struct evc_arena arena;
 static struct evc_cpu cpus[2];
 static const struct evc_cpu *hosts[N] = { &cpus[0], &cpus[1], &cpus[0], NULL };
 static struct evc_matrix matrix;
@@ -35,13 +35,6 @@ static int setup(void **state)
 	    evc_matrix_bits_make(&matrix, &arena, &bits, &err) < 0)
 		return -1;
 	evc_matrix_rows(&matrix, 0, matrix.n_kinds, &bits);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
 	return 0;
 }
 
@@ -126,5 +119,5 @@ int main(void)
 		cmocka_unit_test(a_guest_that_cannot_start_moves_nowhere),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, free_arena);
 }

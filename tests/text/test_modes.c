@@ -6,27 +6,11 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "text/modes.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static struct evc_arena arena;
-static struct evc_modes builtin;
-
-static int setup(void **state)
-{
-	(void)state;
-	builtin = evc_builtin_modes;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 /* A whole mode but for what a row adds. */
 #define HEAD "mode site\nlabel Site  @chosen\nfrom intel-haswell\n"
@@ -149,7 +133,7 @@ static void refuses(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-		struct evc_modes modes = builtin;
+		struct evc_modes modes = evc_builtin_modes;
 		struct evc_error err = { 0 };
 		char text[512] = "accepted";
 
@@ -159,7 +143,7 @@ static void refuses(void **state)
 			failed++;
 			print_error("%s: %s\n  wanted: %s\n", refusals[i].name, text, refusals[i].message);
 		}
-		if (modes.n != builtin.n || modes.items != builtin.items) {
+		if (modes.n != evc_builtin_modes.n || modes.items != evc_builtin_modes.items) {
 			failed++;
 			print_error("%s: the modes were changed\n", refusals[i].name);
 		}
@@ -169,7 +153,7 @@ static void refuses(void **state)
 
 static const struct evc_mode *parse(const char *text, const char *key)
 {
-	struct evc_modes modes = builtin;
+	struct evc_modes modes = evc_builtin_modes;
 	const struct evc_mode *mode = NULL;
 	struct evc_error err = { 0 };
 	unsigned version;
@@ -294,17 +278,17 @@ static void knows_comments_and_line_ends(void **state)
 
 static void takes_an_empty_text(void **state)
 {
-	struct evc_modes modes = builtin;
+	struct evc_modes modes = evc_builtin_modes;
 	struct evc_error err;
 
 	(void)state;
 	assert_int_equal(evc_modes_parse(evc_span_from(""), "t", &arena, &modes, &err), 0);
-	assert_int_equal(modes.n, builtin.n);
+	assert_int_equal(modes.n, evc_builtin_modes.n);
 }
 
 static void refuses_a_text_beyond_its_limit(void **state)
 {
-	struct evc_modes modes = builtin;
+	struct evc_modes modes = evc_builtin_modes;
 	struct evc_error err;
 	struct evc_span huge = { .text = "", .length = EVC_MAX_MODES_TEXT + 1 };
 
@@ -329,5 +313,5 @@ int main(void)
 		cmocka_unit_test(refuses_a_text_beyond_its_limit),
 	};
 
-	return cmocka_run_group_tests_name("text/modes", tests, setup, teardown);
+	return cmocka_run_group_tests_name("text/modes", tests, NULL, free_arena);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "arena.h"
 #include "base/sink.h"
 #include "core/instruction.h"
 #include "text/probe.h"
@@ -43,15 +44,6 @@
 	"nosuch ok 0x1\n"                                                                                    \
 	"mcommit stuck\n"                                                                                    \
 	"--- end\n"
-
-static struct evc_arena arena;
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
 
 static int read_text(const char *text, struct evc_probe *ret_probe, struct evc_error *err)
 {
@@ -237,5 +229,5 @@ int main(void)
 		tests[N_WHOLE + i] = (struct CMUnitTest){ .name = refusals[i].name,
 			                                  .test_func = refuses,
 			                                  .initial_state = (void *)(uintptr_t)&refusals[i] };
-	return cmocka_run_group_tests_name("text/probe", tests, NULL, teardown);
+	return cmocka_run_group_tests_name("text/probe", tests, NULL, free_arena);
 }

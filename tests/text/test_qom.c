@@ -12,14 +12,7 @@
 
 #include <cmocka.h>
 
-static struct evc_arena arena;
-
-static int teardown(void **state)
-{
-	(void)state;
-	evc_arena_free(&arena);
-	return 0;
-}
+#include "arena.h"
 
 #define WORD(leaf, reg, value)                                                                               \
 	"{\"cpuid-input-eax\": " #leaf ", \"cpuid-register\": \"" reg "\", \"features\": " #value "}"
@@ -257,5 +250,5 @@ int main(void)
 		tests[n++] = (struct CMUnitTest){ .name = rows[i].name,
 			                          .test_func = truth,
 			                          .initial_state = (void *)i };
-	return cmocka_run_group_tests_name("text/qom", tests, NULL, teardown);
+	return cmocka_run_group_tests_name("text/qom", tests, NULL, free_arena);
 }
