@@ -49,9 +49,10 @@ static int host_cpu(struct evc_command *command, const struct job *job, struct e
 
 	if ((status = evc_input_offer_options(&command->args, &options, err)) < 0)
 		return status;
-	/* What this QEMU has no name for the guest cannot have, so the mode's version that it gets is without. */
-	options.qemu = evc_arena_printf(command->arena, "%u.%u", job->options.qemu / 100,
-	                                job->options.qemu % 100);
+	/* What this QEMU has no name for the guest cannot have, so the mode's version that it gets is
+	 * without. */
+	options.qemu =
+		evc_arena_printf(command->arena, "%u.%u", job->options.qemu / 100, job->options.qemu % 100);
 	if ((status = evc_offer_make(&job->host, &options, command->arena, &offer, findings, err)) < 0 ||
 	    (status = evc_vcpu_make(&job->modes, job->mode, job->version, &offer, NULL, command->arena, &dump,
 	                            findings, err)) < 0)

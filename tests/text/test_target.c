@@ -92,6 +92,7 @@ static void pins_follow_the_version(void **state)
 	} rows[] = {
 		{ .qemu = 702 },
 		{ .qemu = 1000, .guest_phys_bits = true },
+		{ .qemu = 1001, .guest_phys_bits = true, .consistent_cache = true },
 		{ .qemu = 1101, .guest_phys_bits = true, .consistent_cache = true },
 	};
 	struct evc_target_cpu cpu = haswell();
