@@ -89,6 +89,18 @@ static const struct rule {
 	  .needs = EVC_F_XSAVE,
 	  .cause = EVC_CAUSE_GUEST,
 	  .why = "the compacted size for what the guest has switched on" },
+	{ .first = EVC_F_XSAVE_SZ_MAX,
+	  .last = EVC_F_XSAVE_SZ_MAX,
+	  .by = TCG,
+	  .needs = EVC_F_PKU,
+	  .cause = EVC_CAUSE_ACCELERATOR,
+	  .why = "TCG's own layout of what XSAVE writes" },
+	{ .first = EVC_F_XSTATE_OFFSET_PKRU,
+	  .last = EVC_F_XSTATE_OFFSET_PKRU,
+	  .by = TCG,
+	  .needs = EVC_F_PKU,
+	  .cause = EVC_CAUSE_ACCELERATOR,
+	  .why = "TCG's own layout of what XSAVE writes" },
 	{ .first = EVC_F_CPU_BRANDID_0,
 	  .last = EVC_F_CPU_BRANDID_11,
 	  .by = QEMU | TCG,
@@ -178,8 +190,13 @@ static const char *own_leaf(const struct evc_compare *compare, const struct evc_
 	bool own = difference->feature == EVC_N_FEATURES ||
 	           evc_features[difference->feature].rule == EVC_RULE_OWN;
 
-	if (compare->by == EVC_BY_KVM || difference->place.reg == EVC_MSR || !compare->modes ||
-	    !evc_modes_leaf_passes(compare->modes, leaf))
+	if (compare->by == EVC_BY_KVM || difference->place.reg == EVC_MSR)
+		return NULL;
+	if (compare->by == EVC_BY_TCG && leaf == evc_features[EVC_F_LBR_DEPTH_MASK].bit.leaf) {
+		*ret_cause = EVC_CAUSE_ACCELERATOR;
+		return "TCG gives this leaf no value: what was in the registers before stays there";
+	}
+	if (!compare->modes || !evc_modes_leaf_passes(compare->modes, leaf))
 		return NULL;
 	if (compare->by == EVC_BY_TCG && leaf >> 16 == evc_features[EVC_F_MAX_HYP_LEAF].bit.leaf >> 16) {
 		*ret_cause = EVC_CAUSE_ACCELERATOR;

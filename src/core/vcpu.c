@@ -296,13 +296,24 @@ static void put_mirrors(struct work *work)
 	evc_dump_set_bits(&work->builder, &part);
 }
 
+static bool is_shown(const struct work *work, enum evc_feature_id id)
+{
+	return evc_set_has(&work->allowed, id) && evc_cpu_truth(&work->offer->cpu, id) != EVC_ABSENT;
+}
+
 /*
- * A guest that QEMU starts at a mode has pmu=off: counters differ between generations and cannot be levelled.
- * One that was given them already (a dump taken inside a guest) keeps them.
+ * Leaves that are empty without what they describe.  A guest that QEMU starts at a mode has pmu=off: counters
+ * differ between generations and cannot be levelled.  One that was given them already (a dump taken inside a
+ * guest) keeps them.
  */
 static bool is_switched_off(const struct work *work, uint32_t leaf)
 {
-	return leaf == evc_features[EVC_F_PMU_VERSION].bit.leaf && work->offer->basis != EVC_OFFER_GIVEN;
+	if (leaf == evc_features[EVC_F_PMU_VERSION].bit.leaf)
+		return work->offer->basis != EVC_OFFER_GIVEN;
+	if (leaf == evc_features[EVC_F_AMX_MAX_PALETTE].bit.leaf ||
+	    leaf == evc_features[EVC_F_TMUL_MAXK].bit.leaf)
+		return !is_shown(work, EVC_F_AMX_TILE);
+	return false;
 }
 
 static void put_leaves(struct work *work)
