@@ -21,6 +21,80 @@ const char *evc_qemu_args_next(const char *const *words, size_t n, const char *o
 	return NULL;
 }
 
+/* The option of a word, without its dashes; NULL: it is none. */
+static const char *option_of(const char *word)
+{
+	if (!word || word[0] != '-' || !word[1])
+		return NULL;
+	return word + (word[1] == '-' ? 2 : 1);
+}
+
+/* Options of QEMU (7.2 to 11.1) that take no value. */
+static bool is_alone(const char *option)
+{
+	static const char *const names[] = {
+		"S",          "async-teardown",      "daemonize",      "enable-fips",
+		"enable-kvm", "enable-sync-profile", "full-screen",    "mem-prealloc",
+		"no-acpi",    "no-fd-bootchk",       "no-hpet",        "no-quit",
+		"no-reboot",  "no-shutdown",         "no-user-config", "nodefaults",
+		"nographic",  "only-migratable",     "portrait",       "preconfig",
+		"s",          "semihosting",         "singlestep",     "snapshot",
+		"usb",        "win2k-hack"
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i], option))
+			return true;
+	return false;
+}
+
+static bool is_named(const char *option, const char *const *names)
+{
+	for (; names && *names; names++)
+		if (!strcmp(*names, option))
+			return true;
+	return false;
+}
+
+/* Is there an option of this name? */
+static bool has_option(const char *const *words, size_t n, const char *option)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *other = option_of(words[i]);
+
+		if (!other)
+			continue;
+		if (!strcmp(other, option))
+			return true;
+		i += !is_alone(other);
+	}
+	return false;
+}
+
+const char **evc_qemu_args_change(const char *const *words, size_t n, const char *const *drop,
+                                  const char *const *more, size_t n_more, struct evc_arena *arena,
+                                  size_t *ret_n)
+{
+	const char **result = evc_arena_array(arena, n + n_more + 1, sizeof(*result));
+	size_t n_result = 0;
+
+	for (size_t i = 0; result && i < n; i++) {
+		const char *option = option_of(words[i]);
+		bool value = option && !is_alone(option) && i + 1 < n;
+
+		if (!option || (!is_named(option, drop) && !has_option(more, n_more, option))) {
+			result[n_result++] = words[i];
+			if (value)
+				result[n_result++] = words[i + 1];
+		}
+		i += value;
+	}
+	for (size_t i = 0; result && i < n_more; i++)
+		result[n_result++] = more[i];
+	*ret_n = n_result;
+	return result;
+}
+
 /* The part up to the next comma that stands alone, with ",," as one; *from is behind it, NULL at the end. */
 static char *take_part(struct evc_arena *arena, const char **from)
 {

@@ -15,6 +15,15 @@ enum { EVC_QEMU_MAX_QMP = 8 }; /* QMP sockets of one QEMU that are looked at */
 const char *evc_qemu_args_next(const char *const *words, size_t n, const char *option, size_t *at);
 
 /*
+ * Another command line made of one: options of the names in drop (NULL at the end) are left out, and each
+ * option of more takes the place of all of its name.  Texts are borrowed.  Returns the new words with NULL at
+ * the end, or NULL when there is no memory; a word that is no option stays where it is.
+ */
+const char **evc_qemu_args_change(const char *const *words, size_t n, const char *const *drop,
+                                  const char *const *more, size_t n_more, struct evc_arena *arena,
+                                  size_t *ret_n);
+
+/*
  * The value of a key in "key=value,key=value", where ",," stands for a comma; the first part is the
  * value of the implied key (may be NULL) when it has no "=".  NULL when the key is not there; a key without a
  * value has "on".

@@ -16,6 +16,7 @@
 #include "text/target.h"
 #include "verb/input.h"
 #include "verb/recipe.h"
+#include "verb/run.h"
 #include "verb/run_check.h"
 
 #include <assert.h>
@@ -24,11 +25,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum {
-	OWN_WORDS = 24,          /* of QEMU's command line, at most */
-	SOCKET_TIMEOUT_MS = 500, /* to see whether somebody has the socket */
-};
 
 static const struct evc_param params[] = {
 	{ .name = "mode", .letter = 'm', .value = "MODE", .help = "what the guest is to see" },
@@ -47,6 +43,10 @@ static const struct evc_param params[] = {
 	{ .name = "incoming",
 	  .value = "URI",
 	  .help = "wait for a guest that is moved here: defer, or as QEMU takes it" },
+	{ .name = "like",
+	  .value = "FILE",
+	  .help = "a guest with the options of this record, - for standard input, instead of --mode" },
+	{ .name = "detach", .help = "return when its QMP socket answers, and leave it running" },
 	{ .name = "machine",
 	  .value = "TYPE",
 	  .help = "machine type with its version: this QEMU's newest pc-q35 unless given" },
@@ -59,24 +59,6 @@ static const struct evc_param params[] = {
 	{ .name = "lossy", .help = "start it even if the host cannot give everything" },
 	{ .name = "dry-run", .letter = 'n', .help = "print the command line and start nothing" },
 	{ 0 },
-};
-
-/* What was asked for, what came of it. */
-struct job {
-	struct evc_modes modes;
-	const struct evc_mode *mode;
-	unsigned version;
-	struct evc_qemu_program program;
-	struct evc_target_options options;
-	struct evc_target_cpu cpu;
-	const char *accel_why;  /* why this accelerator, "" when it was asked for */
-	const char *name, *qmp; /* qmp: the path */
-	const char *cpu_value, *machine;
-	struct evc_host guest; /* what it is to see, leaf by leaf, where there was a host to ask */
-	struct evc_dump dump;
-	bool recorded;
-	const char *words[OWN_WORDS];
-	size_t n_words;
 };
 
 /* The names of a set, as many as fit a sentence. */
@@ -94,7 +76,7 @@ static const char *some_names(const struct evc_set *set, struct evc_arena *arena
 }
 
 /* KVM if it keeps its word, else TCG where that is allowed. */
-static int choose_accel(struct evc_command *command, struct job *job, struct evc_error *err)
+static int choose_accel(struct evc_command *command, struct evc_run_job *job, struct evc_error *err)
 {
 	const char *accel = evc_args_value(&command->args, "accel"), *why;
 	bool kvm = accel && !strcmp(accel, "kvm"), automatic = !accel || !strcmp(accel, "auto");
@@ -126,7 +108,7 @@ static int choose_accel(struct evc_command *command, struct job *job, struct evc
 }
 
 /* The host whose offer counts: the one that was named, else this machine under KVM.  False: none. */
-static int read_host(struct evc_command *command, const struct job *job, struct evc_host *ret_host,
+static int read_host(struct evc_command *command, const struct evc_run_job *job, struct evc_host *ret_host,
                      bool *ret_has, struct evc_error *err)
 {
 	const struct evc_capture_options options = { .no_programs = true };
@@ -147,9 +129,9 @@ static int read_host(struct evc_command *command, const struct job *job, struct 
 }
 
 /* Why the host lacks what the mode wants. */
-static int find_causes(struct evc_command *command, const struct job *job, const struct evc_host *host,
-                       const struct evc_offer_options *options, struct evc_findings *findings,
-                       struct evc_error *err)
+static int find_causes(struct evc_command *command, const struct evc_run_job *job,
+                       const struct evc_host *host, const struct evc_offer_options *options,
+                       struct evc_findings *findings, struct evc_error *err)
 {
 	const struct evc_check_options check = { .modes = &job->modes };
 	struct evc_check_side side;
@@ -167,8 +149,8 @@ static int find_causes(struct evc_command *command, const struct job *job, const
 
 /* Under KVM this machine must have it all, whichever host it was made for: QEMU would refuse with less said.
  */
-static int check_machine(struct evc_command *command, const struct job *job, struct evc_findings *findings,
-                         struct evc_error *err)
+static int check_machine(struct evc_command *command, const struct evc_run_job *job,
+                         struct evc_findings *findings, struct evc_error *err)
 {
 	const struct evc_capture_options capture = { .no_programs = true, .name = "this machine" };
 	const struct evc_offer_options options = { .qemu = job->program.version };
@@ -195,7 +177,7 @@ static int check_machine(struct evc_command *command, const struct job *job, str
 }
 
 /* What the guest is to see, and what it cannot be given. */
-static int make_cpu(struct evc_command *command, struct job *job, struct evc_findings *findings,
+static int make_cpu(struct evc_command *command, struct evc_run_job *job, struct evc_findings *findings,
                     struct evc_error *err)
 {
 	const struct evc_offer_options options = { .qemu = job->program.version };
@@ -227,7 +209,7 @@ static int make_cpu(struct evc_command *command, struct job *job, struct evc_fin
 }
 
 /* The -cpu value, with what --with adds before enforce. */
-static int write_cpu(struct evc_command *command, struct job *job, struct evc_findings *findings,
+static int write_cpu(struct evc_command *command, struct evc_run_job *job, struct evc_findings *findings,
                      struct evc_error *err)
 {
 	struct evc_sink sink = { 0 };
@@ -245,226 +227,7 @@ static int write_cpu(struct evc_command *command, struct job *job, struct evc_fi
 	return job->cpu_value ? EVC_OK : evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 }
 
-/* The guest's name: ours, else QEMU's option, else one of the mode and this process. */
-static int choose_name(struct evc_command *command, struct job *job, struct evc_error *err)
-{
-	const char *name = evc_args_value(&command->args, "name"), *option;
-	size_t at = 0;
-
-	option = evc_qemu_args_next(command->args.operands, command->args.n_operands, "name", &at);
-	if (!name && option)
-		name = evc_qemu_args_key(command->arena, option, "guest", "guest");
-	if (!name)
-		name = evc_arena_printf(command->arena, "%s-%d", job->mode->key, (int)getpid());
-	if (!name || !evc_record_name_fits(name))
-		return evc_fail(
-			err, EVC_ERR_USAGE,
-			"\"%s\" is no name for a guest: letters, digits, and -_.+@ after the first, at most %d, and not digits alone",
-			name ? name : "", EVC_RECORD_MAX_NAME);
-	job->name = name;
-	return EVC_OK;
-}
-
-/* The name of a living guest is taken. */
-static int check_name(struct evc_command *command, const struct job *job, struct evc_error *err)
-{
-	json_t *other = NULL;
-	int status = evc_record_read(job->name, command->arena, &other, err);
-
-	if (status == EVC_OK && other)
-		status = evc_fail(err, EVC_ERR_USAGE, "a guest of the name %s is running, as process %d",
-		                  job->name, (int)json_integer_value(json_object_get(other, "pid")));
-	json_decref(other);
-	return status;
-}
-
-/* QEMU would take a path over from whoever listens there, so nobody may. */
-static int check_socket(const char *path, struct evc_error *err)
-{
-	struct evc_error trouble = { 0 };
-	struct evc_qmp qmp;
-	int status;
-
-	if (access(path, F_OK))
-		return EVC_OK;
-	status = evc_qmp_open(&qmp, path, SOCKET_TIMEOUT_MS, &trouble);
-	if (status == EVC_OK)
-		evc_qmp_close(&qmp);
-	/* Connected, whatever was said then: somebody listens. */
-	if (status == EVC_OK || qmp.state == EVC_QMP_SILENT || qmp.state == EVC_QMP_GARBAGE)
-		return evc_fail(err, EVC_ERR_USAGE, "--qmp %s: another program listens there", path);
-	return EVC_OK;
-}
-
-/* From the root, since who reads the record may be anywhere. */
-static const char *absolute(const char *path, struct evc_arena *arena)
-{
-	char here[4096];
-
-	if (path[0] == '/' || !getcwd(here, sizeof(here)))
-		return evc_arena_string(arena, path, strlen(path));
-	return evc_arena_printf(arena, "%s/%s", here, path);
-}
-
-/* The QMP socket: beside the record unless one is named. */
-static int choose_socket(struct evc_command *command, struct job *job, struct evc_error *err)
-{
-	bool dry = evc_args_flag(&command->args, "dry-run");
-	const char *path = evc_args_value(&command->args, "qmp"), *where;
-	struct evc_error trouble = { 0 };
-	struct evc_qmp_address address;
-	int status;
-
-	where = evc_record_folder(command->arena, !dry, &trouble);
-	job->recorded = where != NULL;
-	if (!where && !path)
-		return evc_fail(err, trouble.code,
-		                "%s; name a socket with --qmp, then the guest is not recorded", trouble.text);
-	if (!where && !dry)
-		evc_sink_printf(command->messages, "evc: the guest is not recorded: %s\n", trouble.text);
-	if (!path)
-		path = evc_arena_printf(command->arena, "%s/%s.qmp", where, job->name);
-	if (!path)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	status = evc_qmp_address_parse(path, &address, err);
-	if (status < 0)
-		return status;
-	if (address.kind != EVC_QMP_UNIX || strchr(address.path, ','))
-		return evc_fail(
-			err, EVC_ERR_USAGE,
-			"--qmp %s: the path of a socket without commas is wanted; further ones are among "
-			"QEMU's options",
-			path);
-	job->qmp = absolute(address.path, command->arena);
-	status = dry ? EVC_OK : check_name(command, job, err);
-	return status < 0 || dry ? status : check_socket(address.path, err);
-}
-
-static void add(struct job *job, const char *word)
-{
-	if (job->n_words < OWN_WORDS)
-		job->words[job->n_words++] = word;
-}
-
-static void add_option(struct job *job, const char *option, const char *value)
-{
-	add(job, option);
-	add(job, value);
-}
-
-/* The whole command line: ours, then the user's options. */
-static int make_words(struct evc_command *command, struct job *job, const char ***ret_words,
-                      struct evc_error *err)
-{
-	const struct evc_args *args = &command->args;
-	const char *incoming = evc_args_value(args, "incoming"), **words;
-	size_t at = 0;
-
-	add(job, job->program.path);
-	if (!evc_qemu_args_next(args->operands, args->n_operands, "name", &at))
-		add_option(job, "-name", job->name);
-	add_option(job, "-machine", job->machine);
-	add_option(job, "-accel", job->options.accel == EVC_ACCEL_KVM ? "kvm" : "tcg");
-	add_option(job, "-cpu", job->cpu_value);
-	add_option(job, "-qmp", evc_arena_printf(command->arena, "unix:%s,server=on,wait=off", job->qmp));
-	if (incoming)
-		add_option(job, "-incoming", incoming);
-	words = evc_arena_array(command->arena, job->n_words + args->n_operands + 1, sizeof(*words));
-	if (!words || evc_arena_failed(command->arena))
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	memcpy(words, job->words, job->n_words * sizeof(*words));
-	if (args->n_operands)
-		memcpy(words + job->n_words, args->operands, args->n_operands * sizeof(*words));
-	*ret_words = words;
-	return EVC_OK;
-}
-
-/* A word for a shell: as it is, or in quotes. */
-static void put_word(const char *word, struct evc_sink *out)
-{
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,:=/+@%";
-
-	if (*word && strspn(word, plain) == strlen(word)) {
-		evc_sink_puts(out, word);
-		return;
-	}
-	evc_sink_puts(out, "'");
-	for (; *word; word++)
-		if (*word == '\'')
-			evc_sink_puts(out, "'\\''");
-		else
-			evc_sink_write(out, word, 1);
-	evc_sink_puts(out, "'");
-}
-
-/* What is recorded of a guest, and what --json says of it. */
-static json_t *record_json(const struct job *job, const char *const *words)
-{
-	json_t *command = json_array(), *record;
-	struct evc_sink dump = { 0 };
-	struct evc_error err;
-
-	for (; *words; words++)
-		json_array_append_new(command, json_string(*words));
-	record = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:o}", "name", job->name, "mode",
-	                   job->mode->key, "version", (int)job->version, "qmp", job->qmp, "qemu",
-	                   job->program.version, "machine", job->machine, "accel",
-	                   job->options.accel == EVC_ACCEL_KVM ? "kvm" : "tcg", "cpu", job->cpu_value,
-	                   "command", command);
-	if (job->guest.facts.tsc_khz)
-		json_object_set_new(record, "tsc_khz", json_integer(job->guest.facts.tsc_khz));
-	/* The dump as the promise that it was when the guest was started. */
-	if (job->guest.n_cpus && evc_json_write(&job->guest, false, &dump, &err) == EVC_OK)
-		json_object_set_new(record, "dump", json_loadb(dump.text, dump.length, 0, NULL));
-	evc_sink_free(&dump);
-	return record;
-}
-
-static int print_words(struct evc_command *command, const struct job *job, const char *const *words,
-                       const struct evc_findings *findings)
-{
-	json_t *record;
-
-	if (command->json) {
-		record = record_json(job, words);
-		json_object_set_new(record, "accel_why", json_string(job->accel_why));
-		json_object_set_new(record, "findings", evc_report_findings_json(findings));
-		evc_report_json(record, command->out);
-		return EVC_OK;
-	}
-	for (size_t i = 0; words[i]; i++) {
-		evc_sink_puts(command->out, i ? " " : "");
-		put_word(words[i], command->out);
-	}
-	evc_sink_puts(command->out, "\n");
-	return EVC_OK;
-}
-
-/* Become QEMU; returns only when that failed. */
-static int become(struct evc_command *command, const struct job *job, const char *const *words,
-                  struct evc_error *err)
-{
-	json_t *record = record_json(job, words);
-	int status = job->recorded ? evc_record_write(job->name, record, command->arena, err) : EVC_OK;
-
-	json_decref(record);
-	if (status < 0)
-		return status;
-	if (command->messages->length)
-		fwrite(command->messages->text, 1, command->messages->length, stderr);
-	evc_sink_clear(command->messages);
-	fflush(stderr);
-	signal(SIGPIPE, SIG_DFL);
-	execv(job->program.path, (char *const *)words);
-	status = evc_fail(err, EVC_ERR_IO, "%s: %s", job->program.path, strerror(errno));
-	signal(SIGPIPE, SIG_IGN);
-	if (job->recorded)
-		evc_record_remove(job->name, command->arena);
-	return status;
-}
-
-static int read_job(struct evc_command *command, struct job *job, struct evc_error *err)
+static int read_job(struct evc_command *command, struct evc_run_job *job, struct evc_error *err)
 {
 	const struct evc_args *args = &command->args;
 	struct evc_error trouble;
@@ -494,7 +257,7 @@ static int read_job(struct evc_command *command, struct job *job, struct evc_err
 		                job->program.path, job->program.version);
 	job->machine = evc_target_machine(&job->options, command->arena);
 	status = choose_accel(command, job, err);
-	return status < 0 ? status : choose_name(command, job, err);
+	return status < 0 ? status : evc_run_choose_name(command, job, err);
 }
 
 /*
@@ -517,7 +280,8 @@ static struct evc_findings worth_saying(const struct evc_findings *findings)
 }
 
 /* Say so; false when the guest is not to be started like that. */
-static bool accept(struct evc_command *command, const struct job *job, const struct evc_findings *findings)
+static bool accept(struct evc_command *command, const struct evc_run_job *job,
+                   const struct evc_findings *findings)
 {
 	bool good = evc_findings_verdict(findings) == EVC_YES;
 	const struct evc_findings worth = worth_saying(findings);
@@ -535,31 +299,54 @@ static bool accept(struct evc_command *command, const struct job *job, const str
 	return good || evc_args_flag(&command->args, "lossy");
 }
 
-static int run(struct evc_command *command, struct evc_error *err)
+/* A guest at a mode; *ret_record stays NULL when it is not to be started. */
+static int make_guest(struct evc_command *command, struct evc_run_job *job, const char ***ret_words,
+                      json_t **ret_record, struct evc_error *err)
 {
 	struct evc_findings findings = { .arena = command->arena };
-	struct job job = { 0 };
-	const char **words = NULL;
-	int status = read_job(command, &job, err);
+	int status = read_job(command, job, err);
 
 	if (status == EVC_OK)
-		status = make_cpu(command, &job, &findings, err);
-	if (status == EVC_OK && !job.version)
-		job.version = 1;
+		status = make_cpu(command, job, &findings, err);
+	if (status == EVC_OK && !job->version)
+		job->version = 1;
 	if (status == EVC_OK)
-		status = write_cpu(command, &job, &findings, err);
+		status = write_cpu(command, job, &findings, err);
 	if (status == EVC_OK)
-		status = choose_socket(command, &job, err);
+		status = evc_run_choose_socket(command, job, err);
 	if (status == EVC_OK)
-		status = make_words(command, &job, &words, err);
+		status = evc_run_make_words(command, job, ret_words, err);
+	if (status < 0 || !accept(command, job, &findings))
+		return status;
+	*ret_record = evc_run_record(job, *ret_words);
+	if (evc_args_flag(&command->args, "dry-run")) {
+		json_object_set_new(*ret_record, "accel_why", json_string(job->accel_why));
+		json_object_set_new(*ret_record, "findings", evc_report_findings_json(&findings));
+	}
+	return EVC_OK;
+}
+
+static int run(struct evc_command *command, struct evc_error *err)
+{
+	const char *like = evc_args_value(&command->args, "like"), **words = NULL;
+	bool dry = evc_args_flag(&command->args, "dry-run"), detach = evc_args_flag(&command->args, "detach");
+	struct evc_run_job job = { 0 };
+	json_t *record = NULL;
+	int status = like ? evc_run_like(command, like, &job, &words, &record, err)
+	                  : make_guest(command, &job, &words, &record, err);
+
 	if (status < 0)
 		return status;
-	assert(words);
-	if (!accept(command, &job, &findings))
+	if (!record)
 		return evc_verdict_exit(EVC_NO);
-	if (evc_args_flag(&command->args, "dry-run"))
-		return print_words(command, &job, words, &findings);
-	return become(command, &job, words, err);
+	assert(words);
+	if (detach && !job.recorded && !dry) {
+		json_decref(record);
+		return evc_fail(err, EVC_ERR_USAGE,
+		                "--detach: a guest that is not recorded cannot be found again");
+	}
+	return dry ? evc_run_print(command, words, record)
+	           : evc_run_start(command, &job, words, record, detach, err);
 }
 
 const struct evc_verb evc_verb_run = {
@@ -571,8 +358,11 @@ const struct evc_verb evc_verb_run = {
 		"trusted, else TCG; --accel kvm refuses rather.  What the host cannot give is said by name and\n"
 		"why, and then nothing is started (status 1) unless --lossy.  Under TCG the host does not count\n"
 		"unless it is named, and what TCG cannot show is only said.  The guest is recorded by its name\n"
-		"in $XDG_RUNTIME_DIR/openevc or /run/openevc, where evc guest and evc migrate find it.\n\n"
-		"    evc run --mode intel-haswell@5 --name vm7 -- -m 2G -smp 2 -drive file=vm7.img",
+		"in $XDG_RUNTIME_DIR/openevc or /run/openevc, where evc guest and evc migrate find it.  --like\n"
+		"takes such a record (or what --dry-run --json prints) and starts a guest with the same options;\n"
+		"options after -- take the place of those of their name.  With --incoming it waits for the other.\n\n"
+		"    evc run --mode intel-haswell@5 --name vm7 -- -m 2G -smp 2 -drive file=vm7.img\n"
+		"    evc run --like vm7.json --incoming defer --detach",
 	.params = params,
 	.run = run,
 };
