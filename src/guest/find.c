@@ -2,10 +2,13 @@
 #include "guest/find.h"
 
 #include "guest/record.h"
+#include "guest/socket.h"
 #include "host/files.h"
 #include "text/qemu-args.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -181,4 +184,84 @@ int evc_guest_address(const char *what, struct evc_arena *arena, const char **re
 		status = evc_fail(err, EVC_ERR_NAME,
 		                  "%s is no QMP socket, no process, and no guest that evc run started", what);
 	return status;
+}
+
+/* Who made the socket: it is connected to for that. */
+static int find_process(const char *address, uint64_t *ret_pid, struct evc_error *err)
+{
+	struct evc_qmp_address to;
+	struct ucred peer = { 0 };
+	socklen_t size = sizeof(peer);
+	int fd, status = evc_qmp_address_parse(address, &to, err);
+
+	if (status < 0)
+		return status;
+	if (to.kind == EVC_QMP_TCP)
+		return evc_fail(err, EVC_ERR_UNSUPPORTED,
+		                "%s: whose it is cannot be seen: name the guest or its process", address);
+	fd = evc_socket_connect(&to, evc_now_ms() + EVC_QMP_TIMEOUT, err);
+	if (fd < 0)
+		return fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || peer.pid <= 0)
+		status = evc_fail(err, EVC_ERR_UNSUPPORTED, "%s: whose it is cannot be seen", address);
+	close(fd);
+	*ret_pid = (uint64_t)peer.pid;
+	return status;
+}
+
+/* Of a process that evc run may not have started. */
+static int record_of(uint64_t pid, struct evc_arena *arena, json_t **ret_record, struct evc_error *err)
+{
+	struct process process;
+	const char **words = NULL;
+	char directory[4096], link[64];
+	json_t *command, *record = NULL;
+	ssize_t length;
+	size_t n;
+	int status = read_process(pid, arena, &process, err);
+
+	if (status == EVC_OK && *process.name)
+		status = evc_record_read(process.name, arena, &record, err);
+	if (status < 0)
+		return status;
+	if (record && (uint64_t)json_integer_value(json_object_get(record, "pid")) == pid) {
+		*ret_record = record;
+		return EVC_OK;
+	}
+	json_decref(record);
+	n = read_words(pid, arena, &words, err);
+	if (!strstr(process.program, "qemu"))
+		return evc_fail(err, EVC_ERR_UNSUPPORTED,
+		                "process %llu is %s, and not the guest's QEMU: name the guest or its process",
+		                (unsigned long long)pid, process.program);
+	snprintf(link, sizeof(link), "/proc/%llu/cwd", (unsigned long long)pid);
+	length = readlink(link, directory, sizeof(directory) - 1);
+	directory[length > 0 ? length : 0] = '\0';
+	command = json_array();
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(command, json_string(words[i]));
+	*ret_record = json_pack(
+		"{s:s, s:s, s:o}", "name",
+		*process.name ? process.name : evc_arena_printf(arena, "guest-%llu", (unsigned long long)pid),
+		"directory", directory, "command", command);
+	return EVC_OK;
+}
+
+int evc_guest_record(const char *what, struct evc_arena *arena, json_t **ret_record, struct evc_error *err)
+{
+	json_t *record = NULL;
+	uint64_t pid;
+	int status = EVC_OK;
+
+	if (!is_socket(what) && !evc_span_number(evc_span_from(what), INT32_MAX, &pid)) {
+		status = evc_record_read(what, arena, &record, err);
+		if (status == EVC_OK && !record)
+			status = evc_fail(err, EVC_ERR_NAME, "%s is no guest that evc run started", what);
+		if (status == EVC_OK)
+			*ret_record = record;
+		return status;
+	}
+	if (is_socket(what))
+		status = find_process(what, &pid, err);
+	return status < 0 ? status : record_of(pid, arena, ret_record, err);
 }

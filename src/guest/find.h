@@ -22,4 +22,10 @@ int evc_guest_open(struct evc_qmp *ret_qmp, const char *what, struct evc_arena *
 int evc_guest_address(const char *what, struct evc_arena *arena, const char **ret_address,
                       struct evc_error *err);
 
+/*
+ * What a guest of this machine was started with, as evc run --like takes it: its record, or, for a QEMU that
+ * evc did not start, name, command line and directory of its process.  ret_record is a new reference.
+ */
+int evc_guest_record(const char *what, struct evc_arena *arena, json_t **ret_record, struct evc_error *err);
+
 #endif

@@ -170,14 +170,14 @@ static struct evc_plan_list devices_of(const struct evc_migrate_around *around, 
 	return devices;
 }
 
-int evc_migrate_side(const struct evc_qmp *qmp, const struct evc_given *given,
+int evc_migrate_side(const struct evc_migrate_end *end, const struct evc_given *given,
                      const struct evc_migrate_around *around, struct evc_arena *arena,
                      struct evc_plan_side *ret_side, struct evc_error *err)
 {
 	struct evc_plan_vcpu *vcpus = evc_arena_array(arena, given->n_cpus, sizeof(*vcpus));
 	const json_t *state = around->answers[EVC_MIGRATE_AROUND_STATE];
 	struct evc_plan_side side = {
-		.name = evc_arena_string(arena, qmp->name, strlen(qmp->name)),
+		.name = end->called,
 		.qemu = given->qemu,
 		.accel = given->accel,
 		.machine = given->machine,
@@ -237,14 +237,12 @@ static enum evc_verdict kind_is_same(struct evc_migrate_job *job, const struct e
 			continue;
 		same = EVC_NO;
 		evc_findings_add(job->findings,
-		                 (struct evc_finding){
-					 .kind = EVC_FINDING_CHANGES,
-					 .severity = EVC_BLOCKS,
-					 .feature = EVC_N_FEATURES,
-					 .subject = evc_arena_string(job->arena, job->destination.qmp.name,
-		                                                     strlen(job->destination.qmp.name)),
-					 .other = telling[i],
-					 .detail = "it was changed since it was compared" });
+		                 (struct evc_finding){ .kind = EVC_FINDING_CHANGES,
+		                                       .severity = EVC_BLOCKS,
+		                                       .feature = EVC_N_FEATURES,
+		                                       .subject = job->destination.called,
+		                                       .other = telling[i],
+		                                       .detail = "it was changed since it was compared" });
 	}
 	return same;
 }

@@ -29,6 +29,23 @@ int64_t evc_migrate_now(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Is the process behind the socket a QEMU, and not somebody (ssh) who passes its words on and may end alone?
+ */
+static bool is_qemu(pid_t pid)
+{
+	char path[64], name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(name, sizeof(name), file))
+		name[0] = '\0';
+	fclose(file);
+	return strstr(name, "qemu") != NULL;
+}
+
 /* A handle of the process behind a UNIX socket that means it even when its number is used again. */
 static void watch(struct evc_migrate_end *end)
 {
@@ -37,9 +54,8 @@ static void watch(struct evc_migrate_end *end)
 
 	end->pidfd = -1;
 	if (end->qmp.fd < 0 || getsockopt(end->qmp.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) ||
-	    peer.pid <= 0)
+	    peer.pid <= 0 || !is_qemu(peer.pid))
 		return;
-	end->pid = peer.pid;
 	end->pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
 }
 
@@ -103,26 +119,10 @@ int evc_migrate_query(struct evc_migrate_end *end, const char *command, json_t *
 	return status;
 }
 
-/* Is the process behind the socket a QEMU, and not somebody who passes its words on? */
-static bool is_qemu(pid_t pid)
-{
-	char path[64], name[32] = "";
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (!fgets(name, sizeof(name), file))
-		name[0] = '\0';
-	fclose(file);
-	return strstr(name, "qemu") != NULL;
-}
-
 /* The last word to one that does not listen. */
 static bool kill_qemu(const struct evc_migrate_end *end, unsigned answer_ms)
 {
-	if (end->pidfd < 0 || !is_qemu(end->pid) ||
+	if (end->pidfd < 0 || !evc_qmp_is_local(&end->qmp) ||
 	    syscall(SYS_pidfd_send_signal, end->pidfd, SIGKILL, NULL, 0))
 		return false;
 	return evc_migrate_end_ended(end, answer_ms);

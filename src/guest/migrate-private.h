@@ -6,13 +6,10 @@
 
 #include "guest/migrate.h"
 
-#include <sys/types.h>
-
 /* A connection to one of the two QEMUs, and its process where that can be watched. */
 struct evc_migrate_end {
 	struct evc_qmp qmp;
-	const char *address;
-	pid_t pid; /* of pidfd */
+	const char *address, *called; /* called: for people */
 	int pidfd; /* of the process at the other end of a UNIX socket; -1: cannot be watched */
 	char run[32], migration[32]; /* its states when last seen, "" when not told */
 };
@@ -81,7 +78,7 @@ int evc_migrate_around_read(struct evc_qmp *qmp, struct evc_migrate_around *ret_
 void evc_migrate_around_free(struct evc_migrate_around *around);
 
 /* What a QEMU said, as one side of a plan.  Borrows from given, which has to stay. */
-int evc_migrate_side(const struct evc_qmp *qmp, const struct evc_given *given,
+int evc_migrate_side(const struct evc_migrate_end *end, const struct evc_given *given,
                      const struct evc_migrate_around *around, struct evc_arena *arena,
                      struct evc_plan_side *ret_side, struct evc_error *err);
 

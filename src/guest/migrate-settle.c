@@ -198,14 +198,14 @@ static bool stay(struct evc_migrate_job *job, enum evc_handover_step *step)
 		put_advice(job, evc_arena_printf(job->arena,
 		                                 "the destination %s did not end: end its process, and never "
 		                                 "let it run (cont)",
-		                                 job->destination.address));
+		                                 job->destination.called));
 	if (job->seen.source == EVC_SOURCE_SILENT) {
 		put_advice(job,
 		           evc_arena_printf(job->arena,
 		                            "the source %s has the guest, but does not answer: wake its "
 		                            "process; if it does not run by itself (query-status), cancel "
 		                            "(migrate_cancel) and let it run (cont)",
-		                            job->source.address));
+		                            job->source.called));
 		return true;
 	}
 	if (let_source_run(job))
@@ -213,7 +213,7 @@ static bool stay(struct evc_migrate_job *job, enum evc_handover_step *step)
 	put_advice(job, evc_arena_printf(job->arena,
 	                                 "the source %s has the guest, but it does not run: look at "
 	                                 "query-status there, and let it run (cont)",
-	                                 job->source.address));
+	                                 job->source.called));
 	*step = EVC_STEP_DOUBT;
 	return true;
 }
@@ -278,7 +278,7 @@ static enum evc_handover_step end_source(struct evc_migrate_job *job)
 		           evc_arena_printf(job->arena,
 		                            "the guest runs at the destination; the source %s is paused and "
 		                            "did not end: end its process, and never let it run (cont)",
-		                            job->source.address));
+		                            job->source.called));
 		return EVC_STEP_LEAVE;
 	}
 	job->seen.source = EVC_SOURCE_GONE;
@@ -301,7 +301,7 @@ static enum evc_handover_step finish(struct evc_migrate_job *job)
 		                            "the source %s keeps it as it was, paused: look at the guest, "
 		                            "then end one of the two (quit), and only then let the source "
 		                            "run (cont)",
-		                            job->source.address));
+		                            job->source.called));
 		return EVC_STEP_DOUBT;
 	}
 	return job->options->keep_source ? EVC_STEP_LEAVE : end_source(job);
@@ -309,7 +309,7 @@ static enum evc_handover_step finish(struct evc_migrate_job *job)
 
 static void advise_doubt(struct evc_migrate_job *job)
 {
-	const char *here = job->source.address, *there = job->destination.address;
+	const char *here = job->source.called, *there = job->destination.called;
 	struct evc_arena *arena = job->arena;
 
 	if (job->seen.destination == EVC_DESTINATION_RUNS)
@@ -377,7 +377,7 @@ static bool step(struct evc_migrate_job *job, enum evc_handover_step next)
 		           evc_arena_printf(job->arena,
 		                            "the guest runs at the destination; the source %s is paused and "
 		                            "does not answer: end its process",
-		                            job->source.address));
+		                            job->source.called));
 		break;
 	case EVC_STEP_DONE:
 	case EVC_STEP_DOUBT:

@@ -89,10 +89,10 @@ static int ask(struct evc_migrate_job *job, const char *source, const char *dest
 	int status = read_both(&here, &there, err);
 
 	if (status == EVC_OK)
-		status = evc_migrate_side(&job->source.qmp, &job->source_given, &here.around, job->arena,
+		status = evc_migrate_side(&job->source, &job->source_given, &here.around, job->arena,
 		                          &sides[0], err);
 	if (status == EVC_OK)
-		status = evc_migrate_side(&job->destination.qmp, &job->destination_given, &there.around,
+		status = evc_migrate_side(&job->destination, &job->destination_given, &there.around,
 		                          job->arena, &sides[1], err);
 	evc_migrate_around_free(&here.around);
 	evc_migrate_around_free(&there.around);
@@ -151,6 +151,12 @@ static int run(struct evc_migrate_job *job, const char *source, const char *dest
 
 	if (status < 0)
 		return status;
+	if (job->options->own_destination && is_begun(job))
+		return evc_fail(
+			err, EVC_ERR_USAGE,
+			"%s is being moved already, to another destination: name that one with --to, or "
+			"cancel it first (migrate_cancel)",
+			source);
 	compare(job, sides);
 	job->result.end = EVC_STEP_STAY;
 	job->result.source = job->seen.source;
@@ -179,12 +185,20 @@ int evc_migrate(const char *source, const char *destination, const struct evc_mi
 		.options = options,
 		.arena = findings->arena,
 		.findings = findings,
-		.source.pidfd = -1,
-		.destination.pidfd = -1,
+		.source = { .pidfd = -1, .qmp.fd = -1 },
+		.destination = { .pidfd = -1, .qmp.fd = -1 },
 		.answer_ms = options->answer_ms ? options->answer_ms : ANSWER_MS,
 	};
-	int status = run(&job, source, destination, err);
+	int status;
 
+	job.source.called = source;
+	job.destination.called = options->called ? options->called : destination;
+	status = run(&job, source, destination, err);
+
+	if (options->own_destination && (status < 0 || !job.result.started)) {
+		job.destination.address = destination;
+		evc_migrate_end_quit(&job.destination, job.answer_ms);
+	}
 	evc_migrate_end_close(&job.source);
 	evc_migrate_end_close(&job.destination);
 	evc_given_free(&job.source_given);

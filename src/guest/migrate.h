@@ -41,11 +41,14 @@ struct evc_migrate_options {
 	unsigned max_downtime_ms; /* 0: QEMU's own */
 	unsigned n_channels;      /* of multifd, 0: off */
 	bool auto_converge, postcopy;
-	unsigned answer_ms; /* how long one answer may take; 0: 10 s */
-	unsigned stall_ms;  /* how long nothing may move; 0: 30 s */
-	unsigned total_ms;  /* how long memory may be copied; 0: an hour */
-	bool dry_run;       /* ask and compare, touch nothing */
-	bool keep_source;   /* leave it paused at the end */
+	const char *called;   /* the destination, for people, when its address is a forwarder's; NULL: the
+	                         address */
+	unsigned answer_ms;   /* how long one answer may take; 0: 10 s */
+	unsigned stall_ms;    /* how long nothing may move; 0: 30 s */
+	unsigned total_ms;    /* how long memory may be copied; 0: an hour */
+	bool dry_run;         /* ask and compare, touch nothing */
+	bool keep_source;     /* leave it paused at the end */
+	bool own_destination; /* it was started for this move: end it whenever the guest does not go there */
 	bool (*cancelled)(
 		void *context); /* asked often: true gives up as soon as that is safe; may be NULL */
 	void (*progress)(void *context, const struct evc_migrate_progress *progress); /* may be NULL */

@@ -10,6 +10,7 @@
 #include <spawn.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -64,10 +65,23 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-static int add_actions(posix_spawn_file_actions_t *actions, const struct evc_spawn *spawn, int output,
-                       int errors)
+/* Its text as a file that can be read from its beginning; -1: none, or it could not be made. */
+static int make_input(const struct evc_spawn *spawn)
 {
-	int error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	size_t length = spawn->input ? strlen(spawn->input) : 0;
+	int fd = spawn->input ? memfd_create("input", MFD_CLOEXEC) : -1;
+
+	if (fd >= 0 && (write(fd, spawn->input, length) != (ssize_t)length || lseek(fd, 0, SEEK_SET)))
+		close_end(&fd);
+	return fd;
+}
+
+static int add_actions(posix_spawn_file_actions_t *actions, const struct evc_spawn *spawn, int input,
+                       int output, int errors)
+{
+	int error = spawn->input ? posix_spawn_file_actions_adddup2(actions, input, STDIN_FILENO)
+	                         : posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null",
+	                                                            O_RDONLY, 0);
 
 	if (!error)
 		error = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
@@ -83,7 +97,7 @@ static int start(struct child *child, int output, int errors, const sigset_t *be
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	int error = posix_spawn_file_actions_init(&actions);
+	int input, error = posix_spawn_file_actions_init(&actions);
 
 	if (error)
 		return error;
@@ -92,7 +106,8 @@ static int start(struct child *child, int output, int errors, const sigset_t *be
 		posix_spawn_file_actions_destroy(&actions);
 		return error;
 	}
-	error = add_actions(&actions, child->spawn, output, errors);
+	input = make_input(child->spawn);
+	error = add_actions(&actions, child->spawn, input, output, errors);
 	if (!error)
 		error = posix_spawnattr_setsigmask(&attributes, before);
 	if (!error)
@@ -100,6 +115,7 @@ static int start(struct child *child, int output, int errors, const sigset_t *be
 	if (!error)
 		error = posix_spawnp(&child->pid, child->spawn->argv[0], &actions, &attributes,
 		                     (char *const *)child->spawn->argv, environ);
+	close_end(&input);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;

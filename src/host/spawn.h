@@ -16,6 +16,7 @@ struct evc_spawn {
 	const char *const *argv; /* argv[0] is found in PATH; ends with NULL */
 	unsigned timeout_ms;
 	size_t max_output; /* bytes of standard output that are kept; then the program is ended */
+	const char *input; /* what it reads on standard input; NULL: nothing */
 	int descriptor;    /* the program has it as EVC_SPAWN_DESCRIPTOR; -1: none */
 };
 
@@ -32,7 +33,7 @@ struct evc_spawned {
 };
 
 /*
- * Run it without standard input.  Whatever it does is a result; fails only when it cannot be started:
+ * Run it.  Whatever it does is a result; fails only when it cannot be started:
  * EVC_ERR_UNSUPPORTED when there is no such program, else EVC_ERR_IO.
  */
 int evc_spawn_run(const struct evc_spawn *spawn, struct evc_arena *arena, struct evc_spawned *ret_spawned,

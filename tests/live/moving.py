@@ -407,6 +407,8 @@ class Pump:
 
 
 def relay_main(path, upstream, pid, rules):
+    with open("/proc/self/comm", "w", encoding="ascii") as name:
+        name.write("qemu-relay")  # it ends with its QEMU, so it may be watched like one
     listener, pump = listen(path), Pump(json.loads(rules))
     listener.settimeout(0.1)
     while not ended(int(pid)):
