@@ -46,10 +46,11 @@ const char *evc_record_folder(struct evc_arena *arena, bool make, struct evc_err
 	return path;
 }
 
-/* When a process began, in ticks since the machine did; 0 when it is not there. */
+/* When a process began, in ticks since the machine did; 0 when it is not there, or has ended and waits for
+ * its parent to notice. */
 static json_int_t started(pid_t pid, struct evc_arena *arena)
 {
-	enum { FIRST_AFTER_NAME = 3, START_TIME = 22 };
+	enum { STATE = 3, START_TIME = 22 };
 	const char *path = evc_arena_printf(arena, "/proc/%d/stat", (int)pid);
 	struct evc_span text, word;
 	struct evc_error err;
@@ -62,8 +63,8 @@ static json_int_t started(pid_t pid, struct evc_arena *arena)
 	for (name = text.length; name && text.text[name - 1] != ')'; name--)
 		;
 	text = (struct evc_span){ .text = text.text + name, .length = text.length - name };
-	for (int i = FIRST_AFTER_NAME; i <= START_TIME; i++)
-		if (!evc_span_word(&text, &word))
+	for (int i = STATE; i <= START_TIME; i++)
+		if (!evc_span_word(&text, &word) || (i == STATE && strchr("ZX", word.text[0])))
 			return 0;
 	return evc_span_decimal(&word, &ticks) ? (json_int_t)ticks : 0;
 }

@@ -41,16 +41,23 @@ bool evc_remote_host_fits(const char *host)
 	return length && host[0] != '-' && strspn(host, letters) == length && !strchr(host, '/');
 }
 
-/* The last line of a text that says something. */
+/* The line of a text that says why: the last one of evc's own, without that, else the last one. */
 static const char *last_line(const char *text, struct evc_arena *arena)
 {
-	size_t end = strlen(text), from;
+	static const char own[] = "evc: run: ";
+	const char *line = "it said nothing", *end;
 
-	while (end && (unsigned char)text[end - 1] <= ' ')
-		end--;
-	for (from = end; from && text[from - 1] != '\n'; from--)
-		;
-	return end > from ? evc_arena_string(arena, text + from, end - from) : "it said nothing";
+	for (bool ours = false; *text; text = *end ? end + 1 : end) {
+		bool is_own = !strncmp(text, own, strlen(own));
+
+		end = text + strcspn(text, "\n");
+		if (end == text || (ours && !is_own))
+			continue;
+		ours |= is_own;
+		text += is_own ? strlen(own) : 0;
+		line = evc_arena_string(arena, text, (size_t)(end - text));
+	}
+	return line ? line : "";
 }
 
 /* Why nothing was started; where is a host, or this machine. */
@@ -66,7 +73,7 @@ static int explain(const struct evc_spawned *spawned, const char *where, struct 
 	if (spawned->status == SHELL_FOUND_NONE)
 		return evc_fail(err, EVC_ERR_UNSUPPORTED,
 		                "%s has no evc in the PATH that commands of ssh have: %s", where, said);
-	return evc_fail(err, EVC_ERR_IO, "%s: %s", where, said ? said : "");
+	return evc_fail(err, EVC_ERR_IO, "%s: %s", where, said);
 }
 
 static int start(const char *const *argv, const char *where, const char *record, struct evc_arena *arena,

@@ -78,7 +78,7 @@ static int make_record(struct evc_command *command, const char *from, bool here,
 	if (status == EVC_OK && (!words || evc_arena_failed(command->arena)))
 		status = evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	if (status == EVC_OK && here)
-		status = check_shared(words, n_words, command->arena, err);
+		status = check_shared(words, n_words - args->n_operands, command->arena, err);
 	for (size_t i = 0; status == EVC_OK && i < n_words; i++)
 		json_array_append_new(changed, json_string(words[i]));
 	if (status < 0) {

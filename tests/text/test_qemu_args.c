@@ -116,10 +116,74 @@ static void finds_every_place_of_an_option(void **state)
 	assert_null(evc_qemu_args_next(words, N, "cpu", &at));
 }
 
+/* What a command line becomes; words with blanks between. */
+static const struct {
+	const char *name, *words, *drop, *more, *becomes;
+} changes[] = {
+	{ .name = "keeps what nobody changes",
+	  .words = "-m 1G -nodefaults disk.img -S -append -x",
+	  .becomes = "-m 1G -nodefaults disk.img -S -append -x" },
+	{ .name = "drops an option with its value",
+	  .words = "-m 1G -qmp unix:a --qmp unix:b -smp 2",
+	  .drop = "qmp",
+	  .becomes = "-m 1G -smp 2" },
+	{ .name = "drops one that has none, and not the word behind it",
+	  .words = "-daemonize disk.img -nographic -m 1G",
+	  .drop = "daemonize",
+	  .becomes = "disk.img -nographic -m 1G" },
+	{ .name = "puts an option in the place of all of its name",
+	  .words = "-serial file:a -m 1G --serial file:b",
+	  .more = "-serial null -serial file:c",
+	  .becomes = "-m 1G -serial null -serial file:c" },
+	{ .name = "takes no value for an option",
+	  .words = "-append -serial -serial file:a",
+	  .more = "-append -m",
+	  .becomes = "-serial file:a -append -m" },
+	{ .name = "takes an option at the end that lacks its value",
+	  .words = "-m 1G -qmp",
+	  .drop = "qmp",
+	  .becomes = "-m 1G" },
+};
+
+/* Cut a text at its blanks; NULL at the end. */
+static size_t cut(char *text, const char *words[static MAX_WORDS])
+{
+	size_t n = 0;
+
+	for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
+		words[n++] = word;
+	words[n] = NULL;
+	return n;
+}
+
+static void changes_options(void **state)
+{
+	size_t row = (size_t)*state, n, n_more, n_result = 0;
+	char text[3][256] = { { 0 } }, joined[256] = "";
+	const char *words[MAX_WORDS], *drop[MAX_WORDS], *more[MAX_WORDS], **result;
+	struct evc_arena arena = { 0 };
+
+	strcpy(text[0], changes[row].words);
+	strcpy(text[1], changes[row].drop ? changes[row].drop : "");
+	strcpy(text[2], changes[row].more ? changes[row].more : "");
+	n = cut(text[0], words);
+	cut(text[1], drop);
+	n_more = cut(text[2], more);
+	result = evc_qemu_args_change(words, n, drop, more, n_more, &arena, &n_result);
+	assert_non_null(result);
+	for (size_t i = 0; i < n_result; i++) {
+		strcat(joined, i ? " " : "");
+		strcat(joined, result[i]);
+	}
+	assert_string_equal(joined, changes[row].becomes);
+	assert_null(result[n_result]);
+	evc_arena_free(&arena);
+}
+
 int main(void)
 {
-	enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
-	struct CMUnitTest tests[N_ROWS + 2];
+	enum { N_ROWS = sizeof(rows) / sizeof(rows[0]), N_CHANGES = sizeof(changes) / sizeof(changes[0]) };
+	struct CMUnitTest tests[N_ROWS + 2 + N_CHANGES];
 
 	for (int i = 0; i < N_ROWS; i++)
 		tests[i] = (struct CMUnitTest){ .name = rows[i].name,
@@ -127,5 +191,9 @@ int main(void)
 			                        .initial_state = (void *)&rows[i] };
 	tests[N_ROWS] = (struct CMUnitTest)cmocka_unit_test(reads_keys);
 	tests[N_ROWS + 1] = (struct CMUnitTest)cmocka_unit_test(finds_every_place_of_an_option);
+	for (size_t i = 0; i < N_CHANGES; i++)
+		tests[N_ROWS + 2 + i] = (struct CMUnitTest){ .name = changes[i].name,
+			                                     .test_func = changes_options,
+			                                     .initial_state = (void *)i };
 	return cmocka_run_group_tests_name("text/qemu-args", tests, NULL, NULL);
 }
