@@ -200,8 +200,10 @@ static int find_process(const char *address, uint64_t *ret_pid, struct evc_error
 		return evc_fail(err, EVC_ERR_UNSUPPORTED,
 		                "%s: whose it is cannot be seen: name the guest or its process", address);
 	fd = evc_socket_connect(&to, evc_now_ms() + EVC_QMP_TIMEOUT, err);
-	if (fd < 0)
+	if (fd < 0) {
+		evc_error_set_origin(err, address);
 		return fd;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || peer.pid <= 0)
 		status = evc_fail(err, EVC_ERR_UNSUPPORTED, "%s: whose it is cannot be seen", address);
 	close(fd);
