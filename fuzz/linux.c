@@ -390,10 +390,13 @@ static void law_against(struct trial *trial)
 	struct evc_cpuinfo text;
 	struct evc_sink sink = { 0 };
 
-	/* What it does not know makes it predict a hundred times. */
-	if (trial->choice % STRIDE)
-		return;
 	predict(trial, &view);
+	/* For each word that is not known it would look for what decides it: long. */
+	if (!print_words(&view, EVC_LINUX_FLAGS, &sink) || !print_words(&view, EVC_LINUX_BUGS, &sink)) {
+		evc_sink_free(&sink);
+		return;
+	}
+	evc_sink_clear(&sink);
 	evc_cpuinfo_write(&view, EVC_CPUINFO_PLAIN, &sink);
 	if (!evc_cpuinfo_read((struct evc_span){ .text = sink.text, .length = sink.length }, &trial->arena,
 	                      &text, NULL) &&
