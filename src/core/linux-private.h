@@ -57,6 +57,15 @@ struct evc_linux_work {
 	struct evc_linux_tri gate; /* what all rules depend on, where the kernel would have returned */
 };
 
+/* A component of XSAVE's area that Linux manages: the flag it needs, and its size by architecture. */
+struct evc_linux_component {
+	uint8_t number;
+	enum evc_linux_flag flag;
+	uint32_t size;
+};
+extern const struct evc_linux_component evc_linux_components[];
+extern const size_t evc_n_linux_components;
+
 /* What reading an MSR gives. */
 struct evc_linux_answer {
 	enum evc_truth readable;

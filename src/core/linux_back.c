@@ -18,8 +18,8 @@
  * whole is done again, since a level or the hypervisor's bit decides other conditions.
  *
  * Without a kernel's name a conclusion must hold for each kernel that knows all the printed flags.
- * clearcpuid= on the command line, which can take away any flag, is not considered: such a kernel says
- * that it is tainted, and its KVM does not offer the flag either.
+ * Options that take a flag away by its name (clearcpuid=, nopcid, noxsave, nosmap …) are not considered:
+ * the KVM of such a kernel does not offer the flag either.
  */
 #include "core/linux_back.h"
 
@@ -421,12 +421,26 @@ int evc_linux_back(const struct evc_linux_listing *listing, const struct evc_dum
 
 	for (int pass = 0; pass < MAX_PASSES && more && status >= 0; pass++)
 		status = conclude(&work, &now, arena, &more, err);
+	if (status >= 0)
+		status = evc_linux_back_built(listing, &now, arena, &now, err);
 	if (status < 0)
 		return status;
 	now.cpu = dump->cpu;
 	now.n_alike = dump->n_alike;
 	*ret_dump = now;
 	return EVC_OK;
+}
+
+bool evc_linux_lists(const struct evc_linux_listing *listing, enum evc_linux_flag flag)
+{
+	for (size_t t = 0; t < evc_n_linux_trees; t++) {
+		const struct evc_linux_tree *tree = &evc_linux_trees[t];
+
+		for (size_t i = 0; i < tree->n_flags && (!listing->tree || tree == listing->tree); i++)
+			if (tree->flags[i].symbol == flag && has_word(listing->flags, tree->flags[i].name))
+				return true;
+	}
+	return false;
 }
 
 bool evc_linux_prints(const struct evc_linux_tree *tree, struct evc_span flags)

@@ -22,4 +22,11 @@ int evc_linux_back(const struct evc_linux_listing *listing, const struct evc_dum
 /* Could this kernel have printed all these flags?  Only names count. */
 bool evc_linux_prints(const struct evc_linux_tree *tree, struct evc_span flags);
 
+/* Is the flag among those printed, by whichever name the kernel gives it? */
+bool evc_linux_lists(const struct evc_linux_listing *listing, enum evc_linux_flag flag);
+
+/* What they prove of a CPU as it was built, and of the state of XSAVE: the last part of evc_linux_back. */
+int evc_linux_back_built(const struct evc_linux_listing *listing, const struct evc_dump *dump,
+                         struct evc_arena *arena, struct evc_dump *ret_dump, struct evc_error *err);
+
 #endif

@@ -16,16 +16,11 @@
 
 enum {
 	FIRST_EXTENDED = 2, /* components 0 and 1 are in the old area */
+	OLD_COMPONENTS = 3, /* their bits */
 	LEGACY_SIZE = 576,  /* that area with its header */
 };
 
-/* A component that Linux manages: the flag it needs, and its size by architecture. */
-static const struct {
-	uint8_t number;
-	bool newer; /* not in the oldest kernels */
-	enum evc_linux_flag flag;
-	uint32_t size;
-} components[] = {
+const struct evc_linux_component evc_linux_components[] = {
 	{ .number = 2, .flag = EVC_LINUX_F_AVX, .size = 256 },
 	{ .number = 3, .flag = EVC_LINUX_F_MPX, .size = 64 },
 	{ .number = 4, .flag = EVC_LINUX_F_MPX, .size = 64 },
@@ -33,12 +28,14 @@ static const struct {
 	{ .number = 6, .flag = EVC_LINUX_F_AVX512F, .size = 512 },
 	{ .number = 7, .flag = EVC_LINUX_F_AVX512F, .size = 1024 },
 	{ .number = 9, .flag = EVC_LINUX_F_PKU, .size = 8 },
-	{ .number = 17, .newer = true, .flag = EVC_LINUX_F_AMX_TILE, .size = 64 },
-	{ .number = 18, .newer = true, .flag = EVC_LINUX_F_AMX_TILE, .size = 8192 },
+	{ .number = 17, .flag = EVC_LINUX_F_AMX_TILE, .size = 64 },
+	{ .number = 18, .flag = EVC_LINUX_F_AMX_TILE, .size = 8192 },
 };
+const size_t evc_n_linux_components = sizeof(evc_linux_components) / sizeof(evc_linux_components[0]);
 
 struct area {
-	uint32_t offered; /* what XCR0 may have */
+	uint32_t offered; /* what XCR0 may have, as far as known */
+	uint32_t asked;   /* components that the dump tells of */
 	uint32_t enabled; /* what Linux enables of it */
 	uint32_t size;    /* with everything enabled, as the CPU says */
 	bool known, unsure;
@@ -52,18 +49,18 @@ static struct evc_linux_tri mentioned(struct evc_linux_work *work, enum evc_trut
 /* What Linux enables: components whose flags are there. */
 static void enable(struct evc_linux_work *work, struct area *area)
 {
-	area->enabled = area->offered & 3;
-	for (size_t i = 0; i < sizeof(components) / sizeof(components[0]); i++) {
-		uint32_t bit = UINT32_C(1) << components[i].number;
-		uint16_t place = work->tree->places[components[i].flag];
+	area->enabled = area->offered & OLD_COMPONENTS;
+	for (size_t i = 0; i < evc_n_linux_components; i++) {
+		uint32_t bit = UINT32_C(1) << evc_linux_components[i].number;
+		uint16_t place = work->tree->places[evc_linux_components[i].flag];
 		struct evc_linux_tri flag;
 
-		if (!(area->offered & bit) || place == EVC_LINUX_NOWHERE)
+		if (!((area->offered | ~area->asked) & bit) || place == EVC_LINUX_NOWHERE)
 			continue;
 		flag = evc_linux_at(work, place);
-		if (flag.truth == EVC_PRESENT)
+		if (flag.truth == EVC_PRESENT && area->offered & bit)
 			area->enabled |= bit;
-		else if (flag.truth == EVC_UNSURE)
+		else if (flag.truth != EVC_ABSENT)
 			area->unsure = true;
 	}
 }
@@ -89,13 +86,13 @@ static enum evc_truth sizes_agree(struct evc_linux_work *work, const struct area
 {
 	bool known, unsure = false;
 
-	for (size_t i = 0; i < sizeof(components) / sizeof(components[0]); i++) {
+	for (size_t i = 0; i < evc_n_linux_components; i++) {
 		uint32_t known_bits, size;
 
-		if (!(area->enabled >> components[i].number & 1))
+		if (!(area->enabled >> evc_linux_components[i].number & 1))
 			continue;
-		size = evc_linux_register(work, 0xd, components[i].number, EVC_EAX, &known_bits);
-		if (known_bits == UINT32_MAX && size != components[i].size)
+		size = evc_linux_register(work, 0xd, evc_linux_components[i].number, EVC_EAX, &known_bits);
+		if (known_bits == UINT32_MAX && size != evc_linux_components[i].size)
 			return EVC_ABSENT;
 		unsure = unsure || known_bits != UINT32_MAX;
 	}
@@ -109,19 +106,20 @@ static void xstate(struct evc_linux_work *work)
 	const char *where = "fpu/xstate.c:fpu__init_system_xstate";
 	struct evc_linux_tri has = HAS(XSAVE), sane;
 	struct area area = { 0 };
-	uint32_t known, known_size;
+	uint32_t known_size;
 
 	if (has.truth == EVC_ABSENT)
 		return;
-	area.offered = evc_linux_register(work, 0xd, 0, EVC_EAX, &known);
+	area.offered = evc_linux_register(work, 0xd, 0, EVC_EAX, &area.asked);
 	area.size = evc_linux_register(work, 0xd, 0, EVC_ECX, &known_size);
-	if (known != UINT32_MAX) {
+	if (OLD_COMPONENTS & ~area.asked &&
+	    ((area.offered | ~area.asked) & OLD_COMPONENTS) == OLD_COMPONENTS) {
 		evc_linux_forbid(work, EVC_LINUX_F_XSAVE,
 		                 mentioned(work, EVC_UNSURE, "the components of leaf 0xd are not known"),
 		                 where);
 		return;
 	}
-	sane = mentioned(work, (area.offered & 3) == 3 ? EVC_PRESENT : EVC_ABSENT,
+	sane = mentioned(work, (area.offered & OLD_COMPONENTS) == OLD_COMPONENTS ? EVC_PRESENT : EVC_ABSENT,
 	                 "leaf 0xd has the x87 and SSE components");
 	if (sane.truth == EVC_PRESENT && SWITCH(XSTATE_SIZE)) {
 		enable(work, &area);

@@ -7,6 +7,8 @@
  * The APIC numbers, which only say where a CPU sits, and the clock are left out, so that equal CPUs
  * are of one kind.
  */
+#include "text/cpuinfo_dump.h"
+
 #include "core/linux_back.h"
 #include "text/cpuinfo.h"
 #include "text/cpus.h"
@@ -221,21 +223,6 @@ static int put_clflush(const struct evc_cpuinfo_cpu *cpu, struct evc_dump_builde
 	return EVC_OK;
 }
 
-/* A kernel keeps XSAVE only where leaf 0xd has the x87 and SSE components. */
-static void put_state(const struct evc_cpuinfo_cpu *cpu, struct evc_dump_builder *builder)
-{
-	const struct evc_bit bits[] = { evc_features[EVC_F_XCR0_X87].bit, evc_features[EVC_F_XCR0_SSE].bit };
-
-	if (!evc_cpuinfo_has(evc_cpuinfo_find(cpu, "flags"), evc_span_from("xsave")))
-		return;
-	for (int i = 0; i < 2; i++) {
-		struct evc_leaf leaf = { .leaf = bits[i].leaf, .subleaf = bits[i].subleaf };
-
-		leaf.value[bits[i].reg] = leaf.known[bits[i].reg] = (uint32_t)evc_bit_mask(bits[i]);
-		evc_dump_set_bits(builder, &leaf);
-	}
-}
-
 /* What the lines say without the words of flags and bugs. */
 static int read_lines(const struct evc_cpuinfo_cpu *cpu, struct evc_arena *arena, struct evc_dump *ret_dump,
                       struct evc_error *err)
@@ -252,7 +239,6 @@ static int read_lines(const struct evc_cpuinfo_cpu *cpu, struct evc_arena *arena
 	    (status = put_clflush(cpu, &builder, err)) < 0)
 		return status;
 	put_brand(cpu, &builder);
-	put_state(cpu, &builder);
 	if (evc_cpuinfo_has(evc_cpuinfo_find(cpu, "flags"), evc_span_from("lm")))
 		evc_dump_set_bits(&builder, &extended);
 	status = evc_dump_finish(&builder, ret_dump, err);
@@ -340,26 +326,40 @@ static int read_microcode(const struct evc_cpuinfo_cpu *cpu, uint32_t *ret_revis
 	return EVC_OK;
 }
 
-static int read(struct evc_span text, const char *name, struct evc_arena *arena, struct evc_hosts *ret_hosts,
-                struct evc_error *err)
+/* The kernel that is named by the caller or by the text; a wrong name of the caller's is his to mend. */
+static int find_kernel(struct reader *reader, const char *named, const char **ret_name, struct evc_error *err)
+{
+	struct evc_span span = named ? evc_span_from(named) : reader->text->kernel;
+	struct evc_linux_kernel kernel;
+	int status = span.length ? evc_linux_find(span, &kernel, named ? err : NULL) : EVC_OK;
+
+	*ret_name = span.length ? evc_arena_string(reader->arena, span.text, span.length) : NULL;
+	if (named && status < 0)
+		return status;
+	if (!span.length || status < 0)
+		return EVC_OK;
+	/* "ubuntu-20.04" stands for a version, and that is the fact. */
+	if (span.text[0] < '0' || span.text[0] > '9')
+		*ret_name = kernel.tree->name;
+	/* A kernel that was not read itself proves what all do, and no more. */
+	if (kernel.match == EVC_LINUX_EXACT)
+		reader->tree = kernel.tree;
+	return EVC_OK;
+}
+
+int evc_cpuinfo_host(struct evc_span text, const char *name, const char *kernel, struct evc_arena *arena,
+                     struct evc_hosts *ret_hosts, struct evc_error *err)
 {
 	struct evc_cpuinfo cpuinfo;
 	struct reader reader = { .arena = arena, .text = &cpuinfo };
-	struct evc_linux_kernel kernel;
 	struct evc_host host;
 	int status = evc_cpuinfo_read(text, arena, &cpuinfo, err);
 
 	if (status < 0)
 		return status;
 	evc_host_begin(&host, evc_arena_string(arena, name, strlen(name)), "cpuinfo");
-	if (cpuinfo.kernel.length) {
-		host.facts.kernel = evc_arena_string(arena, cpuinfo.kernel.text, cpuinfo.kernel.length);
-		/* A kernel that was not read itself proves what all do, and no more. */
-		if (evc_linux_find(cpuinfo.kernel, &kernel, NULL) == EVC_OK &&
-		    kernel.match == EVC_LINUX_EXACT)
-			reader.tree = kernel.tree;
-	}
-	if ((status = read_microcode(&cpuinfo.cpus[0], &host.facts.microcode, err)) < 0 ||
+	if ((status = find_kernel(&reader, kernel, &host.facts.kernel, err)) < 0 ||
+	    (status = read_microcode(&cpuinfo.cpus[0], &host.facts.microcode, err)) < 0 ||
 	    (status = read_kinds(&reader, err)) < 0)
 		return status;
 	host.cpus = reader.kinds;
@@ -368,6 +368,12 @@ static int read(struct evc_span text, const char *name, struct evc_arena *arena,
 	if (evc_arena_failed(arena))
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	return EVC_OK;
+}
+
+static int read(struct evc_span text, const char *name, struct evc_arena *arena, struct evc_hosts *ret_hosts,
+                struct evc_error *err)
+{
+	return evc_cpuinfo_host(text, name, NULL, arena, ret_hosts, err);
 }
 
 const struct evc_format evc_format_cpuinfo = {

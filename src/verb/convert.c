@@ -2,7 +2,10 @@
 #include "verb/verbs.h"
 
 #include "core/finding.h"
+#include "core/linux.h"
 #include "host/files.h"
+#include "text/cpuinfo.h"
+#include "text/cpuinfo_dump.h"
 #include "text/format.h"
 
 #include <jansson.h>
@@ -22,6 +25,10 @@ static const struct evc_param params[] = {
 	  .value = "KEY=VALUE",
 	  .many = true,
 	  .help = "add a fact: kernel, qemu, firmware, kvm_module, kvm_options, microcode or tsc_khz" },
+	{ .name = "kernel",
+	  .letter = 'k',
+	  .value = "KERNEL",
+	  .help = "of a /proc/cpuinfo: the kernel that printed it, as evc cpuinfo takes it" },
 	{ .name = "licence", .value = "TEXT", .help = "say in json how it was licensed" },
 	{ 0 },
 };
@@ -132,16 +139,44 @@ static int set_facts(const struct evc_args *args, struct evc_facts *facts, struc
 	return status;
 }
 
+/* A /proc/cpuinfo of a kernel that the caller names; every other form says by itself what it knows. */
+static int read_cpuinfo(struct evc_command *command, const char *path, const char *kernel,
+                        struct evc_hosts *hosts, struct evc_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	struct evc_linux_kernel found;
+	struct evc_span text;
+	int status = evc_file_text(path, command->arena, &text, err);
+
+	if (status < 0)
+		return status;
+	if (!evc_cpuinfo_recognise(text))
+		return evc_fail(err, EVC_ERR_USAGE, "--kernel is for a /proc/cpuinfo, %s is none", path);
+	status = evc_cpuinfo_host(text, slash ? slash + 1 : path, kernel, command->arena, hosts, err);
+	if (status < 0) {
+		evc_error_set_origin(err, path);
+		return status;
+	}
+	if (evc_linux_find(evc_span_from(kernel), &found, NULL) == EVC_OK && found.match != EVC_LINUX_EXACT)
+		evc_sink_printf(command->messages,
+		                "evc: %s: its source was not read: what is said is what all kernels prove\n",
+		                kernel);
+	return EVC_OK;
+}
+
 static int read_operands(struct evc_command *command, struct evc_hosts *hosts, struct evc_error *err)
 {
 	const char *name = evc_args_value(&command->args, "name");
 	const char *origin = evc_args_value(&command->args, "origin");
+	const char *kernel = evc_args_value(&command->args, "kernel");
 	const char *licence = evc_args_value(&command->args, "licence");
 
 	if (!command->args.n_operands)
 		return evc_fail(err, EVC_ERR_USAGE, "name at least one file, or - for standard input");
 	for (size_t i = 0; i < command->args.n_operands; i++) {
-		int status = evc_files_read(command->args.operands[i], command->arena, hosts, err);
+		const char *path = command->args.operands[i];
+		int status = kernel ? read_cpuinfo(command, path, kernel, hosts, err)
+		                    : evc_files_read(path, command->arena, hosts, err);
 
 		if (status < 0)
 			return status;
