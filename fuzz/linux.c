@@ -368,16 +368,17 @@ static void law_weaker(struct trial *trial)
 static void law_honest(struct trial *trial)
 {
 	struct evc_findings findings = { .arena = &trial->arena };
-	struct evc_linux_sight sights[2];
+	struct evc_linux_seer host = { .name = "host" }, guest = { .name = "guest" };
+	struct evc_linux_view view;
 	struct evc_dump honest;
-	struct evc_linux_seer seers[2] = { { .name = "host", .sight = &sights[0] },
-		                           { .name = "guest", .sight = &sights[1] } };
 
-	evc_linux_see(trial->question.tree, &trial->dump, &sights[1]);
+	evc_linux_see(trial->question.tree, &trial->dump, &view);
+	evc_linux_flaws_told(&view, &trial->dump, &guest.flaws);
 	if (evc_linux_honest(&trial->dump, &trial->dump, &trial->arena, &honest, NULL) < 0)
 		return;
-	evc_linux_see(trial->question.tree, &honest, &sights[0]);
-	evc_linux_find_untold(&seers[0], 1, &seers[1], 1, &findings);
+	evc_linux_see(trial->question.tree, &honest, &view);
+	evc_linux_flaws_told(&view, &honest, &host.flaws);
+	evc_linux_find_untold(&host, 1, &guest, 1, &findings);
 	if (findings.n)
 		wrong("a flaw of its own is not told", findings.items[0].detail);
 }

@@ -36,17 +36,24 @@ static struct evc_arena_block *add_block(struct evc_arena *arena, size_t size)
 	return block;
 }
 
+/* Bytes as they are handed out: whatever follows is aligned, too. */
+static size_t rounded(size_t size)
+{
+	const size_t align = alignof(max_align_t);
+
+	return (size + align - 1) / align * align;
+}
+
 void *evc_arena_alloc(struct evc_arena *arena, size_t size)
 {
 	struct evc_arena_block *block = arena->head;
-	const size_t align = alignof(max_align_t);
 	void *result;
 
 	if (arena->failed || size > SIZE_MAX / 2) {
 		arena->failed = true;
 		return NULL;
 	}
-	size = (size + align - 1) / align * align;
+	size = rounded(size);
 	if (!block || block->size - block->used < size)
 		block = add_block(arena, size);
 	if (!block) {
@@ -68,6 +75,41 @@ void *evc_arena_array(struct evc_arena *arena, size_t n, size_t size)
 		return NULL;
 	}
 	return evc_arena_alloc(arena, bytes);
+}
+
+/* More bytes for what was taken last; false when it was not the last, or its block is full. */
+static bool extend(struct evc_arena *arena, const void *taken, size_t bytes, size_t wanted)
+{
+	struct evc_arena_block *block = arena->head;
+	size_t more = rounded(wanted) - rounded(bytes);
+
+	if (!block || (const char *)taken + rounded(bytes) != block->bytes + block->used ||
+	    block->size - block->used < more)
+		return false;
+	memset(block->bytes + block->used, 0, more);
+	block->used += more;
+	arena->used += more;
+	return true;
+}
+
+void *evc_arena_room(struct evc_arena *arena, void *items, size_t n, size_t *size, size_t first, size_t item)
+{
+	size_t more = *size ? *size * 2 : first;
+	void *bigger;
+
+	if (n < *size)
+		return items;
+	if (more < SIZE_MAX / 2 / item && *size && extend(arena, items, *size * item, more * item)) {
+		*size = more;
+		return items;
+	}
+	bigger = evc_arena_array(arena, more, item);
+	if (!bigger)
+		return NULL;
+	if (n)
+		memcpy(bigger, items, n * item);
+	*size = more;
+	return bigger;
 }
 
 char *evc_arena_string(struct evc_arena *arena, const char *text, size_t length)

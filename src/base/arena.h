@@ -26,6 +26,13 @@ void *evc_arena_alloc(struct evc_arena *arena, size_t size);
 /* n zeroed objects of size bytes each; refuses a product that overflows. */
 void *evc_arena_array(struct evc_arena *arena, size_t n, size_t size);
 
+/*
+ * Room for one more behind n items of item bytes each, of an array that has room for *size: items itself, or
+ * an array of twice the room (of first, to begin with) with the items in it and the rest zeroed.  What was
+ * taken last grows where it is.  NULL when memory is out: items and *size stay as they are.
+ */
+void *evc_arena_room(struct evc_arena *arena, void *items, size_t n, size_t *size, size_t first, size_t item);
+
 /* A copy of the first length bytes of text, terminated. */
 char *evc_arena_string(struct evc_arena *arena, const char *text, size_t length);
 

@@ -31,18 +31,12 @@ struct work {
 static void add(struct work *work, const struct evc_difference *difference)
 {
 	struct evc_comparison *result = &work->result;
+	struct evc_difference *items =
+		evc_arena_room(work->arena, work->items, result->n, &work->size, 32, sizeof(*items));
 
-	if (result->n == work->size) {
-		size_t size = work->size ? work->size * 2 : 32;
-		struct evc_difference *items = evc_arena_array(work->arena, size, sizeof(*items));
-
-		if (!items)
-			return;
-		if (result->n)
-			memcpy(items, work->items, result->n * sizeof(*items));
-		work->items = items;
-		work->size = size;
-	}
+	if (!items)
+		return;
+	work->items = items;
 	work->items[result->n++] = *difference;
 	result->n_may_be += difference->may_be;
 }

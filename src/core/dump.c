@@ -194,23 +194,6 @@ void evc_dump_begin(struct evc_dump_builder *builder, struct evc_arena *arena)
 	*builder = (struct evc_dump_builder){ .arena = arena };
 }
 
-/* Room for one more element of an array that grows by doubling in the arena. */
-static void *grow(struct evc_arena *arena, void *items, size_t n, size_t *size, size_t item)
-{
-	size_t more = *size ? *size * 2 : 64;
-	void *bigger;
-
-	if (n < *size)
-		return items;
-	bigger = evc_arena_array(arena, more, item);
-	if (!bigger)
-		return NULL;
-	if (n)
-		memcpy(bigger, items, n * item);
-	*size = more;
-	return bigger;
-}
-
 /* Where the key is, or would be inserted. */
 static size_t leaf_position(const struct evc_dump_builder *builder, const struct evc_leaf *key)
 {
@@ -240,7 +223,8 @@ static struct evc_leaf *builder_leaf(struct evc_dump_builder *builder, uint32_t 
 		builder->overflow = true;
 		return NULL;
 	}
-	leaves = grow(builder->arena, builder->leaves, builder->n_leaves, &builder->size_leaves, sizeof(key));
+	leaves = evc_arena_room(builder->arena, builder->leaves, builder->n_leaves, &builder->size_leaves, 64,
+	                        sizeof(key));
 	if (!leaves)
 		return NULL;
 	memmove(&leaves[at + 1], &leaves[at], (builder->n_leaves - at) * sizeof(key));
@@ -293,7 +277,8 @@ void evc_dump_set_msr(struct evc_dump_builder *builder, uint32_t index, uint64_t
 		builder->overflow = true;
 		return;
 	}
-	msrs = grow(builder->arena, builder->msrs, builder->n_msrs, &builder->size_msrs, sizeof(msr));
+	msrs = evc_arena_room(builder->arena, builder->msrs, builder->n_msrs, &builder->size_msrs, 16,
+	                      sizeof(msr));
 	if (!msrs)
 		return;
 	builder->msrs = msrs;

@@ -10,17 +10,12 @@ static const char *or_empty(const char *text)
 
 void evc_findings_add(struct evc_findings *findings, struct evc_finding finding)
 {
-	if (findings->n == findings->size) {
-		size_t size = findings->size ? findings->size * 2 : 16;
-		struct evc_finding *items = evc_arena_array(findings->arena, size, sizeof(*items));
+	struct evc_finding *items = evc_arena_room(findings->arena, findings->items, findings->n,
+	                                           &findings->size, 16, sizeof(*items));
 
-		if (!items)
-			return;
-		if (findings->n)
-			memcpy(items, findings->items, findings->n * sizeof(*items));
-		findings->items = items;
-		findings->size = size;
-	}
+	if (!items)
+		return;
+	findings->items = items;
 	finding.subject = or_empty(finding.subject);
 	finding.other = or_empty(finding.other);
 	finding.detail = or_empty(finding.detail);

@@ -41,15 +41,37 @@ static bool names_a_hypervisor(const struct evc_dump *dump)
 	return evc_dump_highest(dump, evc_features[EVC_F_MAX_HYP_LEAF].bit.leaf) != 0;
 }
 
-void evc_linux_see(const struct evc_linux_tree *tree, const struct evc_dump *dump,
-                   struct evc_linux_sight *ret_sight)
+static struct evc_linux_env env_of(const struct evc_dump *dump)
 {
-	struct evc_linux_env env = { .platform = names_a_hypervisor(dump) ? EVC_LINUX_PLATFORM_AUTO
-		                                                          : EVC_LINUX_KVM };
-	struct evc_linux_question question = { .tree = tree, .env = &env, .dump = dump };
+	return (struct evc_linux_env){ .platform = names_a_hypervisor(dump) ? EVC_LINUX_PLATFORM_AUTO
+		                                                            : EVC_LINUX_KVM };
+}
 
-	evc_linux_predict(&question, &ret_sight->view);
-	ret_sight->n_vulns = evc_linux_vulns(&question, &ret_sight->view, ret_sight->vulns);
+void evc_linux_see(const struct evc_linux_tree *tree, const struct evc_dump *dump,
+                   struct evc_linux_view *ret_view)
+{
+	struct evc_linux_env env = env_of(dump);
+
+	evc_linux_predict(&(struct evc_linux_question){ .tree = tree, .env = &env, .dump = dump }, ret_view);
+}
+
+void evc_linux_flaws_told(const struct evc_linux_view *view, const struct evc_dump *dump,
+                          struct evc_linux_flaws *ret_flaws)
+{
+	struct evc_linux_env env = env_of(dump);
+	struct evc_linux_question question = { .tree = view->tree, .env = &env, .dump = dump };
+	struct evc_linux_vuln vulns[EVC_LINUX_MAX_VULNS];
+	/* What does not know that it is a guest is told nothing that would count. */
+	bool counts = evc_linux_view_flag(view, EVC_LINUX_F_HYPERVISOR).truth == EVC_PRESENT;
+
+	*ret_flaws = (struct evc_linux_flaws){ .n = evc_linux_vulns(&question, view, vulns) };
+	for (size_t i = 0; i < ret_flaws->n; i++) {
+		struct evc_linux_truth affected = vulns[i].affected;
+
+		ret_flaws->files[i] = vulns[i].file;
+		ret_flaws->affected[i] =
+			counts && !(affected.depends & ~harmless) ? affected.truth : EVC_UNSURE;
+	}
 }
 
 int evc_linux_honest(const struct evc_dump *guest, const struct evc_dump *offer, struct evc_arena *arena,
@@ -111,20 +133,13 @@ static bool said_already(const struct evc_findings *findings, const char *file)
 	return false;
 }
 
-/* The first that surely says so of a file; n when none does.  What does not know that it is a guest is none.
- */
-static size_t first_saying(const struct evc_linux_seer *seers, size_t n, size_t file, enum evc_truth truth)
+/* The first that is surely told so of a file; n when none is. */
+static size_t first_told(const struct evc_linux_seer *seers, size_t n, size_t file, enum evc_truth truth)
 {
 	size_t i = 0;
 
-	for (; i < n; i++) {
-		const struct evc_linux_vuln *vuln = &seers[i].sight->vulns[file];
-
-		if (evc_linux_view_flag(&seers[i].sight->view, EVC_LINUX_F_HYPERVISOR).truth != EVC_PRESENT)
-			continue;
-		if (vuln->affected.truth == truth && !(vuln->affected.depends & ~harmless))
-			break;
-	}
+	while (i < n && seers[i].flaws.affected[file] != truth)
+		i++;
 	return i;
 }
 
@@ -132,12 +147,12 @@ void evc_linux_find_untold(const struct evc_linux_seer *hosts, size_t n_hosts,
                            const struct evc_linux_seer *guests, size_t n_guests,
                            struct evc_findings *findings)
 {
-	size_t n_files = n_hosts && n_guests ? hosts[0].sight->n_vulns : 0;
+	size_t n_files = n_hosts && n_guests ? hosts[0].flaws.n : 0;
 
 	for (size_t file = 0; file < n_files; file++) {
-		const char *name = hosts[0].sight->vulns[file].file->name;
-		size_t host = first_saying(hosts, n_hosts, file, EVC_PRESENT),
-		       guest = first_saying(guests, n_guests, file, EVC_ABSENT);
+		const char *name = hosts[0].flaws.files[file]->name;
+		size_t host = first_told(hosts, n_hosts, file, EVC_PRESENT),
+		       guest = first_told(guests, n_guests, file, EVC_ABSENT);
 
 		if (host == n_hosts || guest == n_guests || said_already(findings, name))
 			continue;

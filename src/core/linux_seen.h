@@ -16,21 +16,25 @@
 /* "debian-13" where name is NULL; else as evc_linux_find. */
 int evc_linux_seen_tree(const char *name, const struct evc_linux_tree **ret_tree, struct evc_error *err);
 
-/* What a guest sees, and what it is told of flaws. */
-struct evc_linux_sight {
-	struct evc_linux_view view;
-	struct evc_linux_vuln vulns[EVC_LINUX_MAX_VULNS];
-	size_t n_vulns;
+/* What a guest sees with this vCPU; under KVM, unless its own leaves name another hypervisor. */
+void evc_linux_see(const struct evc_linux_tree *tree, const struct evc_dump *dump,
+                   struct evc_linux_view *ret_view);
+
+/* Which flaws a guest is surely told that it has, or has not: one truth for each of the tree's files. */
+struct evc_linux_flaws {
+	const struct evc_linux_vuln_file *files[EVC_LINUX_MAX_VULNS];
+	uint8_t affected[EVC_LINUX_MAX_VULNS]; /* enum evc_truth */
+	size_t n;
 };
 
-/* With this vCPU; under KVM, unless its own leaves name another hypervisor. */
-void evc_linux_see(const struct evc_linux_tree *tree, const struct evc_dump *dump,
-                   struct evc_linux_sight *ret_sight);
+/* By what evc_linux_see said of the same dump. */
+void evc_linux_flaws_told(const struct evc_linux_view *view, const struct evc_dump *dump,
+                          struct evc_linux_flaws *ret_flaws);
 
-/* Somebody's name with what is seen there. */
+/* Somebody's name with what is told there. */
 struct evc_linux_seer {
 	const char *name;
-	const struct evc_linux_sight *sight;
+	struct evc_linux_flaws flaws;
 };
 
 /*
@@ -43,7 +47,7 @@ int evc_linux_honest(const struct evc_dump *guest, const struct evc_dump *offer,
 /*
  * Flaws that a guest with the level's features is told of when it knows the host's CPU, and that these guests
  * are told they do not have: EVC_FINDING_UNTOLD, one for each flaw, that names the first such host and guest.
- * All sights are of one tree.  Nothing is found where one side is not known, or known only from what was
+ * All were told by one tree.  Nothing is found where one side is not known, or known only from what was
  * assumed of an MSR; nor of what findings tell already by the bit that says so (EVC_FINDING_SECURITY).
  */
 void evc_linux_find_untold(const struct evc_linux_seer *hosts, size_t n_hosts,

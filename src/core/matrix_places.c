@@ -125,6 +125,7 @@ static struct answer is_lacking(const struct evc_cpu *host, const struct evc_mat
 static void add_place(struct evc_matrix_places *list, const struct evc_matrix_sides *sides,
                       struct evc_matrix_place place)
 {
+	struct evc_matrix_place *items;
 	bool wanted = false, lacking = false;
 
 	for (size_t i = 0; i < sides->n && !(wanted && lacking); i++) {
@@ -133,17 +134,10 @@ static void add_place(struct evc_matrix_places *list, const struct evc_matrix_si
 	}
 	if (!wanted || !lacking)
 		return;
-	if (list->n == list->size) {
-		size_t size = list->size ? list->size * 2 : 256;
-		struct evc_matrix_place *items = evc_arena_array(list->arena, size, sizeof(*items));
-
-		if (!items)
-			return;
-		if (list->n)
-			memcpy(items, list->items, list->n * sizeof(*items));
-		list->items = items;
-		list->size = size;
-	}
+	items = evc_arena_room(list->arena, list->items, list->n, &list->size, 256, sizeof(*items));
+	if (!items)
+		return;
+	list->items = items;
 	list->items[list->n++] = place;
 }
 

@@ -76,22 +76,18 @@ static void read_msrs(struct capture *capture, struct evc_dump_builder *builder,
 /* One more of a kind that was seen, or a new kind. */
 static void fold(struct capture *capture, const struct evc_dump *dump)
 {
+	struct evc_dump *kinds;
+
 	for (size_t i = 0; i < capture->n_kinds && !capture->options->each; i++)
 		if (evc_dump_alike(&capture->kinds[i], dump)) {
 			capture->kinds[i].n_alike++;
 			return;
 		}
-	if (capture->n_kinds == capture->size_kinds) {
-		size_t size = capture->size_kinds ? capture->size_kinds * 2 : 4;
-		struct evc_dump *kinds = evc_arena_array(capture->arena, size, sizeof(*kinds));
-
-		if (!kinds)
-			return;
-		if (capture->n_kinds)
-			memcpy(kinds, capture->kinds, capture->n_kinds * sizeof(*kinds));
-		capture->kinds = kinds;
-		capture->size_kinds = size;
-	}
+	kinds = evc_arena_room(capture->arena, capture->kinds, capture->n_kinds, &capture->size_kinds, 4,
+	                       sizeof(*kinds));
+	if (!kinds)
+		return;
+	capture->kinds = kinds;
 	capture->kinds[capture->n_kinds++] = *dump;
 }
 

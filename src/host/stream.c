@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER = 128 * 1024, FIRST_TABLE = 1024 };
+enum { BUFFER = 64 * 1024, FIRST_TABLE = 1024 };
 
 enum form { JSON_LINES, CPUID_HOSTS, OTHER };
 
@@ -270,24 +270,17 @@ static int grow_table(struct stream *stream)
 static int grow_kinds(struct stream *stream)
 {
 	struct evc_kinds *kinds = &stream->kinds;
-	size_t size = kinds->size ? kinds->size * 2 : 64;
+	size_t size = kinds->size;
 	struct evc_kind *items;
 	struct text *texts;
 
-	if (kinds->n < kinds->size)
-		return EVC_OK;
 	if (kinds->n >= EVC_STREAM_KINDS)
 		return evc_fail(stream->err, EVC_ERR_LIMIT, "more than %d different hosts", EVC_STREAM_KINDS);
-	items = evc_arena_array(stream->arena, size, sizeof(*items));
-	texts = evc_arena_array(stream->arena, size, sizeof(*texts));
+	items = evc_arena_room(stream->arena, kinds->items, kinds->n, &size, 8, sizeof(*items));
+	texts = evc_arena_room(stream->arena, stream->texts, kinds->n, &kinds->size, 8, sizeof(*texts));
 	if (!items || !texts)
 		return fail_memory(stream->err);
-	if (kinds->n) {
-		memcpy(items, kinds->items, kinds->n * sizeof(*items));
-		memcpy(texts, stream->texts, kinds->n * sizeof(*texts));
-	}
 	kinds->items = items;
-	kinds->size = size;
 	stream->texts = texts;
 	return EVC_OK;
 }

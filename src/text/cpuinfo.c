@@ -108,19 +108,12 @@ struct reader {
 /* Room for one more CPU. */
 static bool grow(struct reader *reader)
 {
-	size_t size = reader->size_cpus ? reader->size_cpus * 2 : 8;
-	struct evc_cpuinfo_cpu *cpus;
+	struct evc_cpuinfo_cpu *cpus = evc_arena_room(reader->arena, reader->cpus, reader->n_cpus,
+	                                              &reader->size_cpus, 8, sizeof(*cpus));
 
-	if (reader->n_cpus < reader->size_cpus)
-		return true;
-	cpus = evc_arena_array(reader->arena, size, sizeof(*cpus));
-	if (!cpus)
-		return false;
-	if (reader->n_cpus)
-		memcpy(cpus, reader->cpus, reader->n_cpus * sizeof(*cpus));
-	reader->cpus = cpus;
-	reader->size_cpus = size;
-	return true;
+	if (cpus)
+		reader->cpus = cpus;
+	return cpus != NULL;
 }
 
 static int close_cpu(struct reader *reader, struct evc_error *err)

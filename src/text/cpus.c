@@ -82,21 +82,15 @@ static uint32_t free_number(struct evc_cpus *cpus, uint32_t number)
 
 static int append(struct evc_cpus *cpus, struct evc_dump *dump, uint64_t hash, struct evc_error *err)
 {
-	if (cpus->n == cpus->size) {
-		size_t size = cpus->size ? cpus->size * 2 : 4;
-		struct evc_dump *items = evc_arena_array(cpus->arena, size, sizeof(*items));
-		uint64_t *hashes = evc_arena_array(cpus->arena, size, sizeof(*hashes));
+	size_t size = cpus->size;
+	struct evc_dump *items = evc_arena_room(cpus->arena, cpus->items, cpus->n, &size, 4, sizeof(*items));
+	uint64_t *hashes =
+		evc_arena_room(cpus->arena, cpus->hashes, cpus->n, &cpus->size, 4, sizeof(*hashes));
 
-		if (!items || !hashes)
-			return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-		if (cpus->n) {
-			memcpy(items, cpus->items, cpus->n * sizeof(*items));
-			memcpy(hashes, cpus->hashes, cpus->n * sizeof(*hashes));
-		}
-		cpus->items = items;
-		cpus->hashes = hashes;
-		cpus->size = size;
-	}
+	if (!items || !hashes)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	cpus->items = items;
+	cpus->hashes = hashes;
 	settle(cpus->arena, dump);
 	dump->cpu = free_number(cpus, dump->cpu);
 	cpus->hashes[cpus->n] = hash;
@@ -167,17 +161,12 @@ int evc_cpus_repeated(struct evc_cpus *cpus, uint32_t leaf, const uint32_t value
 int evc_cpus_msr(struct evc_cpus *cpus, uint32_t number, uint32_t index, uint64_t value,
                  struct evc_error *err)
 {
-	if (cpus->n_msrs == cpus->size_msrs) {
-		size_t size = cpus->size_msrs ? cpus->size_msrs * 2 : 256;
-		struct evc_cpus_msr *msrs = evc_arena_array(cpus->arena, size, sizeof(*msrs));
+	struct evc_cpus_msr *msrs =
+		evc_arena_room(cpus->arena, cpus->msrs, cpus->n_msrs, &cpus->size_msrs, 64, sizeof(*msrs));
 
-		if (!msrs)
-			return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-		if (cpus->n_msrs)
-			memcpy(msrs, cpus->msrs, cpus->n_msrs * sizeof(*msrs));
-		cpus->msrs = msrs;
-		cpus->size_msrs = size;
-	}
+	if (!msrs)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	cpus->msrs = msrs;
 	cpus->msrs[cpus->n_msrs] =
 		(struct evc_cpus_msr){ .cpu = number, .index = index, .value = value, .order = cpus->n_msrs };
 	cpus->n_msrs++;

@@ -31,17 +31,12 @@ const struct evc_format *evc_format_recognise(struct evc_span text)
 
 void evc_hosts_add(struct evc_hosts *hosts, struct evc_arena *arena, const struct evc_host *host)
 {
-	if (hosts->n == hosts->size) {
-		size_t size = hosts->size ? hosts->size * 2 : 8;
-		struct evc_host *items = evc_arena_array(arena, size, sizeof(*items));
+	struct evc_host *items =
+		evc_arena_room(arena, hosts->items, hosts->n, &hosts->size, 1, sizeof(*items));
 
-		if (!items)
-			return;
-		if (hosts->n)
-			memcpy(items, hosts->items, hosts->n * sizeof(*items));
-		hosts->items = items;
-		hosts->size = size;
-	}
+	if (!items)
+		return;
+	hosts->items = items;
 	hosts->items[hosts->n++] = *host;
 }
 

@@ -73,52 +73,56 @@ int evc_seen_change(struct evc_command *command, const struct evc_linux_tree *tr
                     const struct evc_dump *from, const struct evc_dump *to, struct evc_seen *ret_seen,
                     struct evc_error *err)
 {
-	struct names *names = evc_arena_alloc(command->arena, sizeof(*names));
-	struct evc_linux_sight *sights = evc_arena_array(command->arena, 2, sizeof(*sights));
+	struct names names = { 0 };
+	struct evc_linux_view before, after;
 
-	if (!names || !sights)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	evc_linux_see(tree, from, &sights[0]);
-	evc_linux_see(tree, to, &sights[1]);
-	add_pair(names, &sights[0].view, &sights[1].view);
-	take_names(tree, names, command->arena, ret_seen);
+	evc_linux_see(tree, from, &before);
+	evc_linux_see(tree, to, &after);
+	add_pair(&names, &before, &after);
+	take_names(tree, &names, command->arena, ret_seen);
 	return evc_arena_failed(command->arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
+}
+
+/* The vCPU, and whoever is told by it what the same dump lets see. */
+static void tell(const struct evc_linux_tree *tree, const struct evc_dump *dump, const char *name,
+                 struct evc_linux_view *ret_view, struct evc_linux_seer *ret_seer)
+{
+	evc_linux_see(tree, dump, ret_view);
+	ret_seer->name = name;
+	evc_linux_flaws_told(ret_view, dump, &ret_seer->flaws);
 }
 
 /* Guests at the level, made on each host; and the same if they knew their CPU. */
 struct pool {
 	struct evc_linux_seer *honest, *guests;
 	size_t n;
-	struct names *names;
+	struct names names;
+	struct evc_arena scratch; /* for one host at a time */
 };
 
 static int add_host(struct evc_command *command, const struct evc_modes *modes, const struct evc_level *level,
                     const struct evc_level_kind *kind, const struct evc_linux_tree *tree, struct pool *pool,
                     struct evc_error *err)
 {
-	struct evc_findings told_elsewhere = { .arena = command->arena };
+	struct evc_findings told_elsewhere = { .arena = &pool->scratch };
 	const struct evc_dump *offer = &evc_side_offer(kind->side)->dump;
-	struct evc_linux_sight *sights = evc_arena_array(command->arena, 3, sizeof(*sights));
+	const char *name = evc_arena_printf(command->arena, "a guest at %s that is made on %s",
+	                                    level->mode->key, kind->name);
+	struct evc_linux_view plain, seen;
 	struct evc_dump guest, honest;
-	int status = evc_vcpu_make(modes, level->mode, level->version, evc_side_offer(kind->side),
-	                           &level->cpu, command->arena, &guest, &told_elsewhere, err);
+	int status;
 
+	evc_arena_reset(&pool->scratch);
+	status = evc_vcpu_make(modes, level->mode, level->version, evc_side_offer(kind->side), &level->cpu,
+	                       &pool->scratch, &guest, &told_elsewhere, err);
 	if (status >= 0)
-		status = evc_linux_honest(&guest, offer, command->arena, &honest, err);
+		status = evc_linux_honest(&guest, offer, &pool->scratch, &honest, err);
 	if (status < 0)
 		return status;
-	if (!sights)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	evc_linux_see(tree, &guest, &sights[0]);
-	evc_linux_see(tree, &honest, &sights[1]);
-	evc_linux_see(tree, offer, &sights[2]);
-	add_pair(pool->names, &sights[2].view, &sights[0].view);
-	pool->guests[pool->n] = (struct evc_linux_seer){
-		.name = evc_arena_printf(command->arena, "a guest at %s that is made on %s", level->mode->key,
-		                         kind->name),
-		.sight = &sights[0],
-	};
-	pool->honest[pool->n++] = (struct evc_linux_seer){ .name = kind->name, .sight = &sights[1] };
+	tell(tree, &honest, kind->name, &seen, &pool->honest[pool->n]);
+	tell(tree, &guest, name, &seen, &pool->guests[pool->n++]);
+	evc_linux_see(tree, offer, &plain);
+	add_pair(&pool->names, &plain, &seen);
 	return EVC_OK;
 }
 
@@ -129,22 +133,22 @@ int evc_seen_level(struct evc_command *command, const struct evc_modes *modes, c
 	struct pool pool = {
 		.honest = evc_arena_array(command->arena, cluster->n + 1, sizeof(*pool.honest)),
 		.guests = evc_arena_array(command->arena, cluster->n + 1, sizeof(*pool.guests)),
-		.names = evc_arena_alloc(command->arena, sizeof(*pool.names)),
 	};
 	const struct evc_linux_tree *tree = NULL;
 	int status = evc_seen_tree(&command->args, &tree, err);
 
 	if (status < 0)
 		return status;
-	if (!pool.names || !pool.honest || !pool.guests)
+	if (!pool.honest || !pool.guests)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	for (size_t i = 0; level->mode && i < cluster->n && status >= 0; i++)
 		if (cluster->kinds[i].cpu)
 			status = add_host(command, modes, level, &cluster->kinds[i], tree, &pool, err);
+	evc_arena_free(&pool.scratch);
 	if (status < 0)
 		return status;
 	evc_linux_find_untold(pool.honest, pool.n, pool.guests, pool.n, findings);
-	take_names(tree, pool.names, command->arena, ret_seen);
+	take_names(tree, &pool.names, command->arena, ret_seen);
 	return evc_arena_failed(command->arena) ? evc_fail(err, EVC_ERR_MEMORY, "out of memory") : EVC_OK;
 }
 
@@ -153,16 +157,16 @@ int evc_seen_check(struct evc_command *command, const struct evc_modes *modes, c
                    struct evc_findings *findings, struct evc_error *err)
 {
 	struct evc_findings told_elsewhere = { .arena = command->arena };
-	struct evc_linux_sight *sights = evc_arena_array(command->arena, 2, sizeof(*sights));
+	const char *name = guest ? guest->name : evc_arena_printf(command->arena, "a guest at %s", mode->key);
 	const struct evc_dump *offer;
 	const struct evc_linux_tree *tree = NULL;
+	struct evc_linux_seer there, here;
+	struct evc_linux_view seen;
 	struct evc_dump vcpu, honest;
 	int status = evc_seen_tree(&command->args, &tree, err);
 
 	if (status < 0 || !host->cpu || (guest && !guest->cpu))
 		return status;
-	if (!sights)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	offer = &evc_side_offer(host)->dump;
 	if (guest)
 		vcpu = evc_side_offer(guest)->dump;
@@ -173,15 +177,9 @@ int evc_seen_check(struct evc_command *command, const struct evc_modes *modes, c
 		status = evc_linux_honest(&vcpu, offer, command->arena, &honest, err);
 	if (status < 0)
 		return status;
-	evc_linux_see(tree, &vcpu, &sights[0]);
-	evc_linux_see(tree, &honest, &sights[1]);
-	evc_linux_find_untold(
-		&(struct evc_linux_seer){ .name = host->name, .sight = &sights[1] }, 1,
-		&(struct evc_linux_seer){
-			.name = guest ? guest->name
-	                              : evc_arena_printf(command->arena, "a guest at %s", mode->key),
-			.sight = &sights[0] },
-		1, findings);
+	tell(tree, &honest, host->name, &seen, &there);
+	tell(tree, &vcpu, name, &seen, &here);
+	evc_linux_find_untold(&there, 1, &here, 1, findings);
 	return EVC_OK;
 }
 

@@ -42,11 +42,11 @@ static const struct row rows[] = {
 static void see(const char *host, const char *mode_name, struct evc_arena *arena,
                 struct evc_linux_seer *guest, struct evc_linux_seer *honest)
 {
-	struct evc_linux_sight *sights = evc_arena_array(arena, 2, sizeof(*sights));
 	struct evc_offer_options options = { .view = EVC_VIEW_KVM };
 	struct evc_findings findings = { .arena = arena };
 	const struct evc_linux_tree *tree;
 	const struct evc_mode *mode;
+	struct evc_linux_view view;
 	struct evc_dump dump, own;
 	struct evc_offer *offer = evc_arena_alloc(arena, sizeof(*offer));
 	struct evc_host machine;
@@ -62,10 +62,11 @@ static void see(const char *host, const char *mode_name, struct evc_arena *arena
 		evc_vcpu_make(&evc_builtin_modes, mode, 0, offer, NULL, arena, &dump, &findings, NULL), 0);
 	assert_int_equal(evc_linux_honest(&dump, &offer->dump, arena, &own, NULL), 0);
 	assert_int_equal(evc_linux_seen_tree(NULL, &tree, NULL), 0);
-	evc_linux_see(tree, &dump, &sights[0]);
-	evc_linux_see(tree, &own, &sights[1]);
-	*guest = (struct evc_linux_seer){ .name = host, .sight = &sights[0] };
-	*honest = (struct evc_linux_seer){ .name = host, .sight = &sights[1] };
+	guest->name = honest->name = host;
+	evc_linux_see(tree, &dump, &view);
+	evc_linux_flaws_told(&view, &dump, &guest->flaws);
+	evc_linux_see(tree, &own, &view);
+	evc_linux_flaws_told(&view, &own, &honest->flaws);
 }
 
 static void tells_of_flaws(void **state)
@@ -148,7 +149,7 @@ static void shows_to_programs(void **state)
 	const struct program_row *row = *state;
 	struct evc_arena arena = { 0 };
 	const struct evc_linux_tree *tree;
-	struct evc_linux_sight *sight = evc_arena_alloc(&arena, sizeof(*sight));
+	struct evc_linux_view view;
 	struct evc_userland userland;
 	struct evc_host host;
 	struct evc_cpu cpu;
@@ -156,9 +157,9 @@ static void shows_to_programs(void **state)
 
 	assert_true(corpus_host(row->host, &arena, &host));
 	assert_int_equal(evc_linux_seen_tree(NULL, &tree, NULL), 0);
-	evc_linux_see(tree, host.cpus, sight);
+	evc_linux_see(tree, host.cpus, &view);
 	evc_cpu_decode(host.cpus, &cpu);
-	evc_userland_see(&cpu, &sight->view, &userland);
+	evc_userland_see(&cpu, &view, &userland);
 	for (size_t i = evc_n_userland_hwcaps; i-- > 0;)
 		if (userland.hwcaps[i] == EVC_PRESENT)
 			best = evc_userland_hwcaps[i].name;
