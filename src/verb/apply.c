@@ -2,14 +2,11 @@
 /* evc apply: what a guest on a host sees at a mode, as a dump. */
 #include "verb/verbs.h"
 
-#include "core/side.h"
 #include "core/vcpu.h"
 #include "text/report.h"
-#include "verb/cluster.h"
+#include "verb/fit.h"
 #include "verb/input.h"
 #include "verb/seen.h"
-
-#include <string.h>
 
 static const struct evc_param params[] = {
 	{ .name = "mode", .letter = 'm', .value = "MODE", .help = "the mode, as \"evc modes\" lists them" },
@@ -57,54 +54,24 @@ static int write_dump(struct evc_command *command, const char *name, const struc
 	return format->write(guest, command->out, findings, err);
 }
 
-/* The level's findings, less those about the host itself, which the vCPU's will tell. */
-static void take_findings(const struct evc_findings *level, const char *host, struct evc_findings *findings)
-{
-	for (size_t i = 0; i < level->n; i++) {
-		const struct evc_finding *finding = &level->items[i];
-		bool own = finding->kind == EVC_FINDING_LACKS || finding->kind == EVC_FINDING_UNSURE;
-
-		if (!own || strcmp(finding->subject, host) != 0)
-			evc_findings_add(findings, *finding);
-	}
-}
-
 /* The level of the host and those that it is with, at the mode; the version that all of them have. */
 static int make_level(struct evc_command *command, struct wish *wish, struct evc_level *ret_level,
                       struct evc_findings *findings, struct evc_error *err)
 {
-	struct evc_findings told = { .arena = command->arena };
-	struct evc_level_options options = {
-		.mode = wish->mode,
-		.version = wish->version,
-		.across_vendors = evc_args_flag(&command->args, "across-vendors"),
-	};
-	struct evc_cluster_hosts others;
-	struct evc_check_side side;
-	struct evc_level_kind *kinds;
-	size_t n_paths;
-	const char *const *paths = evc_args_values(&command->args, "with", &n_paths);
-	int status = evc_side_make(&wish->host, &wish->options, command->arena, &side, NULL, err);
+	struct evc_fit fit = { .modes = &wish->modes,
+		               .mode = wish->mode,
+		               .version = wish->version,
+		               .across_vendors = evc_args_flag(&command->args, "across-vendors"),
+		               .host = &wish->host,
+		               .options = &wish->options,
+		               .others = &wish->options };
+	int status;
 
-	if (status >= 0)
-		status = evc_cluster_read(command, paths, n_paths, &wish->options, &others, &told, err);
-	if (status < 0)
-		return status;
-	kinds = evc_arena_array(command->arena, others.n + 1, sizeof(*kinds));
-	if (!kinds)
-		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-	kinds[0] = (struct evc_level_kind){
-		.name = wish->host.name, .n_hosts = 1, .cpu = side.cpu, .side = &side
-	};
-	for (size_t i = 0; i < others.n; i++)
-		kinds[i + 1] = others.kinds[i];
-	status = evc_level_make(&wish->modes, kinds, others.n + 1, &options, command->arena, ret_level, &told,
-	                        err);
-	if (status < 0)
-		return status;
-	wish->version = ret_level->version;
-	take_findings(&told, wish->host.name, findings);
-	return EVC_OK;
+	fit.paths = evc_args_values(&command->args, "with", &fit.n_paths);
+	status = evc_fit_level(command, &fit, ret_level, findings, err);
+	if (status == EVC_OK)
+		wish->version = ret_level->version;
+	return status;
 }
 
 static int read_wish(struct evc_command *command, struct wish *wish, struct evc_error *err)

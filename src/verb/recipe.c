@@ -19,23 +19,45 @@ const char *evc_recipe_brand(const struct evc_mode *mode, struct evc_arena *aren
 	return text;
 }
 
-int evc_recipe_mode(const struct evc_mode *mode, unsigned version, struct evc_arena *arena,
-                    struct evc_target_cpu *ret_cpu, struct evc_error *err)
+/* The lowest mode of the vendor that has all of the mode's features; NULL: none. */
+static const struct evc_mode *lowest_above(const struct evc_modes *modes, const struct evc_mode *mode,
+                                           unsigned vendor)
 {
-	if (mode->keeps_signature)
-		return evc_fail(err, EVC_ERR_USAGE,
-		                "%s has no signature of its own: say with --host whose the guest is to have",
-		                mode->key);
+	for (size_t i = 0; i < modes->n; i++) {
+		const struct evc_mode *other = modes->items[i];
+
+		if (other->vendors == vendor && !other->keeps_signature && evc_mode_covers(other, mode))
+			return other;
+	}
+	return NULL;
+}
+
+int evc_recipe_mode(const struct evc_modes *modes, const struct evc_mode *mode, unsigned version,
+                    unsigned vendor, struct evc_arena *arena, struct evc_target_cpu *ret_cpu,
+                    struct evc_error *err)
+{
+	const struct evc_mode *like = mode->keeps_signature ? lowest_above(modes, mode, vendor) : mode;
+
+	if (!like && !vendor)
+		return evc_fail(
+			err, EVC_ERR_USAGE,
+			"%s has no signature of its own: say with --host whose the guest is to have, or "
+			"--vendor intel or amd",
+			mode->key);
+	if (!like)
+		return evc_fail(err, EVC_ERR_USAGE, "no mode of that vendor has all of %s", mode->key);
+	if (vendor && like->vendors != vendor)
+		return evc_fail(err, EVC_ERR_USAGE, "%s is another vendor's than --vendor", mode->key);
 	*ret_cpu = (struct evc_target_cpu){
 		.features = evc_mode_version(mode, version)->features,
 		.mode = mode->key,
-		.vendor_id = mode->vendors == EVC_VENDOR_INTEL ? "GenuineIntel" : "AuthenticAMD",
+		.vendor_id = like->vendors == EVC_VENDOR_INTEL ? "GenuineIntel" : "AuthenticAMD",
 		.brand = evc_recipe_brand(mode, arena),
-		.family = mode->family.value,
-		.model = mode->model.value,
-		.stepping = mode->stepping.value,
-		.max_basic = mode->max_basic.value,
-		.max_extended = mode->max_extended.value,
+		.family = like->family.value,
+		.model = like->model.value,
+		.stepping = like->stepping.value,
+		.max_basic = like->max_basic.value,
+		.max_extended = like->max_extended.value,
 	};
 	return EVC_OK;
 }

@@ -15,11 +15,13 @@ int evc_recipe_make(const struct evc_dump *vcpu, const struct evc_mode *mode, un
                     struct evc_arena *arena, struct evc_target_cpu *ret_cpu, struct evc_error *err);
 
 /*
- * The target's CPU of a mode alone, of version 1 when version is 0, where there is no host to ask.
- * EVC_ERR_USAGE for a mode that has no signature of its own.
+ * The target's CPU of a mode alone, of version 1 when version is 0, where there is no host to ask.  A mode
+ * without a signature of its own takes signature and highest leaves of the lowest of the vendor's modes that
+ * has all of it; EVC_ERR_USAGE when vendor (enum evc_vendor) is 0 then, or has no such mode.
  */
-int evc_recipe_mode(const struct evc_mode *mode, unsigned version, struct evc_arena *arena,
-                    struct evc_target_cpu *ret_cpu, struct evc_error *err);
+int evc_recipe_mode(const struct evc_modes *modes, const struct evc_mode *mode, unsigned version,
+                    unsigned vendor, struct evc_arena *arena, struct evc_target_cpu *ret_cpu,
+                    struct evc_error *err);
 
 /* A mode's label as a brand: it is all that is known where there is no host. */
 const char *evc_recipe_brand(const struct evc_mode *mode, struct evc_arena *arena);

@@ -14,6 +14,7 @@
 #include "text/qemu-args.h"
 #include "text/report.h"
 #include "text/target.h"
+#include "verb/fit.h"
 #include "verb/input.h"
 #include "verb/recipe.h"
 #include "verb/run.h"
@@ -31,6 +32,11 @@ static const struct evc_param params[] = {
 	{ .name = "host",
 	  .value = "FILE",
 	  .help = "only what this host can give; this machine's KVM unless given" },
+	{ .name = "cluster",
+	  .letter = 'c',
+	  .value = "FILE",
+	  .many = true,
+	  .help = "and nothing that one of these hosts lacks, so that it can move to all of them" },
 	{ .name = "accel",
 	  .value = "ACCEL",
 	  .help = "kvm, tcg, or auto (default): KVM where it can be trusted" },
@@ -107,7 +113,10 @@ static int choose_accel(struct evc_command *command, struct evc_run_job *job, st
 	return EVC_OK;
 }
 
-/* The host whose offer counts: the one that was named, else this machine under KVM.  False: none. */
+/*
+ * The host whose offer counts: the one that was named, else this machine under KVM, else one of the cluster.
+ * False: none.
+ */
 static int read_host(struct evc_command *command, const struct evc_run_job *job, struct evc_host *ret_host,
                      bool *ret_has, struct evc_error *err)
 {
@@ -119,31 +128,15 @@ static int read_host(struct evc_command *command, const struct evc_run_job *job,
 	*ret_has = true;
 	if (path)
 		return evc_input_host(command, path, ret_host, err);
-	*ret_has = job->options.accel == EVC_ACCEL_KVM || job->mode->keeps_signature;
-	if (!*ret_has)
+	if (job->options.accel != EVC_ACCEL_KVM && !job->mode->keeps_signature) {
+		*ret_has = job->first != NULL;
+		if (job->first)
+			*ret_host = *job->first;
 		return EVC_OK;
+	}
 	status = evc_capture(command->arena, &options, ret_host, &notes, err);
 	if (status == EVC_OK)
 		ret_host->facts.qemu = job->program.version;
-	return status;
-}
-
-/* Why the host lacks what the mode wants. */
-static int find_causes(struct evc_command *command, const struct evc_run_job *job,
-                       const struct evc_host *host, const struct evc_offer_options *options,
-                       struct evc_findings *findings, struct evc_error *err)
-{
-	const struct evc_check_options check = { .modes = &job->modes };
-	struct evc_check_side side;
-	int status = evc_side_make(host, options, command->arena, &side, NULL, err);
-
-	for (size_t i = 0; i < findings->n && status >= 0; i++) {
-		struct evc_finding *finding = &findings->items[i];
-
-		if (finding->kind == EVC_FINDING_LACKS && finding->cause == EVC_CAUSE_NONE &&
-		    finding->feature != EVC_N_FEATURES)
-			finding->cause = evc_check_cause(&side, finding->feature, NULL, &check);
-	}
 	return status;
 }
 
@@ -176,24 +169,48 @@ static int check_machine(struct evc_command *command, const struct evc_run_job *
 	return EVC_OK;
 }
 
+/* The level of the host and its cluster; each host's own QEMU counts, and everywhere the oldest. */
+static int make_level(struct evc_command *command, struct evc_run_job *job, const struct evc_host *host,
+                      const struct evc_offer_options *options, struct evc_level *ret_level,
+                      struct evc_findings *findings, struct evc_error *err)
+{
+	struct evc_fit fit = { .modes = &job->modes,
+		               .mode = job->mode,
+		               .version = job->version,
+		               .host = host,
+		               .options = options,
+		               .others = options };
+	int status;
+
+	fit.paths = evc_args_values(&command->args, "cluster", &fit.n_paths);
+	status = evc_fit_level(command, &fit, ret_level, findings, err);
+	if (status == EVC_OK)
+		job->version = ret_level->version;
+	return status;
+}
+
 /* What the guest is to see, and what it cannot be given. */
 static int make_cpu(struct evc_command *command, struct evc_run_job *job, struct evc_findings *findings,
                     struct evc_error *err)
 {
-	const struct evc_offer_options options = { .qemu = job->program.version };
+	const struct evc_offer_options options = { .qemu = job->oldest };
+	bool cluster = evc_args_flag(&command->args, "cluster"), has_host;
+	struct evc_level level;
 	struct evc_offer offer;
 	struct evc_host host;
-	bool has_host;
 	int status = read_host(command, job, &host, &has_host, err);
 
 	if (status < 0)
 		return status;
 	if (!has_host)
-		return evc_recipe_mode(job->mode, job->version, command->arena, &job->cpu, err);
+		return evc_recipe_mode(&job->modes, job->mode, job->version, 0, command->arena, &job->cpu,
+		                       err);
+	if (cluster && (status = make_level(command, job, &host, &options, &level, findings, err)) < 0)
+		return status;
 	if ((status = evc_offer_make(&host, &options, command->arena, &offer, findings, err)) < 0 ||
-	    (status = evc_vcpu_make(&job->modes, job->mode, job->version, &offer, NULL, command->arena,
-	                            &job->dump, findings, err)) < 0 ||
-	    (status = find_causes(command, job, &host, &options, findings, err)) < 0)
+	    (status = evc_vcpu_make(&job->modes, job->mode, job->version, &offer, cluster ? &level.cpu : NULL,
+	                            command->arena, &job->dump, findings, err)) < 0 ||
+	    (status = evc_fit_causes(command, &job->modes, &host, &options, findings, err)) < 0)
 		return status;
 	if (!job->version)
 		job->version = evc_mode_best_version(job->mode, &offer.cpu);
@@ -203,6 +220,10 @@ static int make_cpu(struct evc_command *command, struct evc_run_job *job, struct
 		                        .n_cpus = 1,
 		                        .facts = { .tsc_khz = host.facts.tsc_khz } };
 	status = evc_recipe_make(&job->dump, job->mode, job->options.qemu, command->arena, &job->cpu, err);
+	/* Of a cluster alone no host is better than the others: the guest is called after its mode. */
+	if (status == EVC_OK && job->options.accel == EVC_ACCEL_TCG && cluster &&
+	    !evc_args_flag(&command->args, "host"))
+		job->cpu.brand = evc_recipe_brand(job->mode, command->arena);
 	if (status == EVC_OK && evc_args_flag(&command->args, "host") && job->options.accel == EVC_ACCEL_KVM)
 		status = check_machine(command, job, findings, err);
 	return status;
@@ -225,6 +246,33 @@ static int write_cpu(struct evc_command *command, struct evc_run_job *job, struc
 	job->cpu_value = sink.failed ? NULL : evc_arena_string(command->arena, sink.text, sink.length);
 	evc_sink_free(&sink);
 	return job->cpu_value ? EVC_OK : evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+}
+
+/* The oldest QEMU says which machine type all have; its name is fixed, whatever this QEMU's newest is. */
+static int read_cluster(struct evc_command *command, struct evc_run_job *job, struct evc_error *err)
+{
+	struct evc_target_options options = job->options;
+	const char *const *paths, *oldest;
+	unsigned version;
+	size_t n_paths;
+	int status;
+
+	job->oldest = job->program.version;
+	paths = evc_args_values(&command->args, "cluster", &n_paths);
+	status = evc_fit_hosts(command, paths, n_paths, &job->first, &oldest, err);
+	if (status < 0)
+		return status;
+	if (n_paths && !job->first)
+		return evc_fail(err, EVC_ERR_INPUT, "--cluster %s: no host there can be read", paths[0]);
+	if (oldest && evc_qemu_version(oldest, &version) && version < options.qemu) {
+		if (version < EVC_QEMU_OLDEST)
+			return evc_fail(err, EVC_ERR_UNSUPPORTED,
+			                "a host of the cluster has QEMU %s: 7.2 or newer is wanted", oldest);
+		job->oldest = oldest;
+		options.qemu = version;
+	}
+	job->machine = evc_target_machine(&options, command->arena);
+	return job->machine ? EVC_OK : evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 }
 
 static int read_job(struct evc_command *command, struct evc_run_job *job, struct evc_error *err)
@@ -255,7 +303,8 @@ static int read_job(struct evc_command *command, struct evc_run_job *job, struct
 	    job->options.qemu < EVC_QEMU_OLDEST)
 		return evc_fail(err, EVC_ERR_UNSUPPORTED, "%s is QEMU %s: 7.2 or newer is wanted",
 		                job->program.path, job->program.version);
-	job->machine = evc_target_machine(&job->options, command->arena);
+	if ((status = read_cluster(command, job, err)) < 0)
+		return status;
 	status = choose_accel(command, job, err);
 	return status < 0 ? status : evc_run_choose_name(command, job, err);
 }
@@ -360,7 +409,9 @@ const struct evc_verb evc_verb_run = {
 		"unless it is named, and what TCG cannot show is only said.  The guest is recorded by its name\n"
 		"in $XDG_RUNTIME_DIR/openevc or /run/openevc, where evc guest and evc migrate find it.  --like\n"
 		"takes such a record (or what --dry-run --json prints) and starts a guest with the same options;\n"
-		"options after -- take the place of those of their name.  With --incoming it waits for the other.\n\n"
+		"options after -- take the place of those of their name.  With --incoming it waits for the other.\n"
+		"A newer host has features beside the mode's (virt-ssbd) and a newer machine type: with --cluster\n"
+		"the guest fits all hosts that it names.\n\n"
 		"    evc run --mode intel-haswell@5 --name vm7 -- -m 2G -smp 2 -drive file=vm7.img\n"
 		"    evc run --like vm7.json --incoming defer --detach",
 	.params = params,

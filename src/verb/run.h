@@ -22,8 +22,10 @@ struct evc_run_job {
 	struct evc_qemu_program program;
 	struct evc_target_options options;
 	struct evc_target_cpu cpu;
-	const char *accel_why;  /* why this accelerator, "" when it was asked for */
-	const char *name, *qmp; /* qmp: the path */
+	const struct evc_host *first; /* of the cluster's hosts, NULL: there is no cluster */
+	const char *oldest;           /* QEMU of this machine and the cluster, as text */
+	const char *accel_why;        /* why this accelerator, "" when it was asked for */
+	const char *name, *qmp;       /* qmp: the path */
 	const char *cpu_value, *machine;
 	struct evc_host guest; /* what it is to see, leaf by leaf, where there was a host to ask */
 	struct evc_dump dump;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "verb/fit.h"
+
+#include "core/qemu.h"
+#include "core/side.h"
+#include "verb/cluster.h"
+
+#include <string.h>
+
+/* The level's findings, less those about the host itself, which the vCPU's will tell. */
+static void take_findings(const struct evc_findings *level, const char *host, struct evc_findings *findings)
+{
+	for (size_t i = 0; i < level->n; i++) {
+		const struct evc_finding *finding = &level->items[i];
+		bool own = finding->kind == EVC_FINDING_LACKS || finding->kind == EVC_FINDING_UNSURE;
+
+		if (!own || strcmp(finding->subject, host) != 0)
+			evc_findings_add(findings, *finding);
+	}
+}
+
+int evc_fit_level(struct evc_command *command, const struct evc_fit *fit, struct evc_level *ret_level,
+                  struct evc_findings *findings, struct evc_error *err)
+{
+	struct evc_findings told = { .arena = command->arena };
+	struct evc_level_options options = {
+		.mode = fit->mode,
+		.version = fit->version,
+		.across_vendors = fit->across_vendors,
+	};
+	struct evc_cluster_hosts others;
+	struct evc_check_side side;
+	struct evc_level_kind *kinds;
+	int status = evc_side_make(fit->host, fit->options, command->arena, &side, NULL, err);
+
+	if (status >= 0)
+		status =
+			evc_cluster_read(command, fit->paths, fit->n_paths, fit->others, &others, &told, err);
+	if (status < 0)
+		return status;
+	kinds = evc_arena_array(command->arena, others.n + 1, sizeof(*kinds));
+	if (!kinds)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	kinds[0] = (struct evc_level_kind){
+		.name = fit->host->name, .n_hosts = 1, .cpu = side.cpu, .side = &side
+	};
+	for (size_t i = 0; i < others.n; i++)
+		kinds[i + 1] = others.kinds[i];
+	status = evc_level_make(fit->modes, kinds, others.n + 1, &options, command->arena, ret_level, &told,
+	                        err);
+	if (status == EVC_OK)
+		take_findings(&told, fit->host->name, findings);
+	return status;
+}
+
+int evc_fit_causes(struct evc_command *command, const struct evc_modes *modes, const struct evc_host *host,
+                   const struct evc_offer_options *options, struct evc_findings *findings,
+                   struct evc_error *err)
+{
+	const struct evc_check_options check = { .modes = modes };
+	struct evc_check_side side;
+	int status = evc_side_make(host, options, command->arena, &side, NULL, err);
+
+	for (size_t i = 0; i < findings->n && status >= 0; i++) {
+		struct evc_finding *finding = &findings->items[i];
+
+		if (finding->kind == EVC_FINDING_LACKS && finding->cause == EVC_CAUSE_NONE &&
+		    finding->feature != EVC_N_FEATURES)
+			finding->cause = evc_check_cause(&side, finding->feature, NULL, &check);
+	}
+	return status;
+}
+
+int evc_fit_hosts(struct evc_command *command, const char *const *paths, size_t n_paths,
+                  const struct evc_host **ret_first, const char **ret_qemu, struct evc_error *err)
+{
+	const struct evc_host *first = NULL;
+	const char *oldest = NULL;
+	unsigned lowest = UINT32_MAX;
+
+	for (size_t i = 0; i < n_paths; i++) {
+		struct evc_kinds kinds;
+		int status = evc_stream_read(paths[i], command->arena, &kinds, err);
+
+		if (status < 0)
+			return status;
+		for (size_t k = 0; k < kinds.n; k++) {
+			const struct evc_host *host = &kinds.items[k].host;
+			unsigned version;
+
+			if (host->reading == EVC_DAMAGED)
+				continue;
+			first = first ? first : host;
+			if (!host->facts.qemu || !evc_qemu_version(host->facts.qemu, &version) ||
+			    version >= lowest)
+				continue;
+			lowest = version;
+			oldest = host->facts.qemu;
+		}
+	}
+	*ret_first = first;
+	*ret_qemu = oldest;
+	return EVC_OK;
+}

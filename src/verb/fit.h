@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef EVC_VERB_FIT_H
+#define EVC_VERB_FIT_H
+
+/* A guest that is to fit more hosts than the one it starts on, and why a host cannot give it everything. */
+
+#include "core/level.h"
+#include "core/offer.h"
+#include "verb/verb.h"
+
+/* What is asked for; all of it is borrowed. */
+struct evc_fit {
+	const struct evc_modes *modes;
+	const struct evc_mode *mode;
+	unsigned version;                        /* 0: the newest that all of them have */
+	bool across_vendors;                     /* Intel with AMD */
+	const struct evc_host *host;             /* where the guest starts */
+	const struct evc_offer_options *options; /* how to look at that host */
+	const struct evc_offer_options *others;  /* and at the others */
+	const char *const *paths;                /* files, directories and streams of the others */
+	size_t n_paths;
+};
+
+/*
+ * The level of the host and the others at the mode, for evc_vcpu_make; its version is the one that all have.
+ * What the host itself lacks is not among the findings: evc_vcpu_make tells it.
+ */
+int evc_fit_level(struct evc_command *command, const struct evc_fit *fit, struct evc_level *ret_level,
+                  struct evc_findings *findings, struct evc_error *err);
+
+/* Why the host lacks what the mode wants, put into those findings that do not say it. */
+int evc_fit_causes(struct evc_command *command, const struct evc_modes *modes, const struct evc_host *host,
+                   const struct evc_offer_options *options, struct evc_findings *findings,
+                   struct evc_error *err);
+
+/*
+ * The oldest QEMU of a set of hosts as its text, "7.2.22", and the host that stands for them, the first one
+ * that could be read; NULL each when there is none.
+ */
+int evc_fit_hosts(struct evc_command *command, const char *const *paths, size_t n_paths,
+                  const struct evc_host **ret_first, const char **ret_qemu, struct evc_error *err);
+
+#endif
