@@ -12,8 +12,8 @@
 
 #include "arena.h"
 #include "core/generation.h"
-#include "text/modes.h"
 #include "text/format.h"
+#include "text/modes.h"
 
 #include <ftw.h>
 #include <stdio.h>
