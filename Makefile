@@ -31,7 +31,10 @@ bench:
 install: all
 	meson install -C $(BUILD)
 
+uninstall:
+	ninja -C $(BUILD) uninstall
+
 clean:
 	rm -rf $(BUILD) $(BUILD)-*
 
-.PHONY: all demo lab-demo check bench install clean
+.PHONY: all demo lab-demo check bench install uninstall clean

@@ -7,11 +7,12 @@
  *
  * A cluster is a set of hosts, read from dumps of any form that evc(1) reads, and the modes they may have.
  * You ask it questions; each answer is a verdict with its reasons, as text for people and as JSON for
- * programs (the same JSON that evc(1) prints with --json).
+ * programs, each finding in the form that evc(1) prints with --json.
  *
  * The library does no I/O, has no global state, does not log and never exits.  A cluster may be used by one
  * thread at a time; different clusters by different threads.  Strings in an answer belong to the cluster and
- * live until evc_cluster_free.
+ * live until evc_cluster_free, so who asks all day makes a new cluster now and then.  Arguments are not NULL
+ * unless it says so; outputs are written on success only, *err on failure only, and err may be NULL.
  */
 
 #include <stddef.h>
@@ -89,7 +90,7 @@ EVC_PUBLIC int evc_cluster_add(struct evc_cluster *cluster, const char *text, si
 EVC_PUBLIC size_t evc_cluster_n_hosts(const struct evc_cluster *cluster);
 EVC_PUBLIC const char *evc_cluster_host_name(const struct evc_cluster *cluster, size_t host);
 
-/* The best mode that all hosts can have; with a mode: can they have that one? flags: of enum evc_flags. */
+/* The best mode that all hosts can have; with a mode (may be NULL): can they have it? flags: of evc_flags. */
 EVC_PUBLIC int evc_cluster_level(struct evc_cluster *cluster, const char *mode, unsigned flags,
                                  struct evc_answer *ret_answer, struct evc_error *err);
 

@@ -81,7 +81,8 @@ int evc_cluster_add(struct evc_cluster *cluster, const char *text, size_t length
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	status = evc_hosts_read((struct evc_span){ .text = copy, .length = length }, name, &cluster->arena,
 	                        &cluster->hosts, err);
-	evc_error_set_origin(err, name);
+	if (status < 0)
+		evc_error_set_origin(err, name);
 	if (ret_first)
 		*ret_first = first;
 	return status;
@@ -247,8 +248,9 @@ int evc_cluster_apply(struct evc_cluster *cluster, size_t host, const char *mode
 	if (!question.mode || !form || !form->write)
 		return evc_fail(err, EVC_ERR_NAME, "a mode and a form that can be written are wanted");
 	if (cluster->hosts.items[host].reading == EVC_DAMAGED) {
-		*err = cluster->hosts.items[host].error;
-		return err->code;
+		if (err)
+			*err = cluster->hosts.items[host].error;
+		return cluster->hosts.items[host].error.code;
 	}
 	status = evc_offer_make(&cluster->hosts.items[host], &question.options, arena, &offer,
 	                        &question.findings, err);
