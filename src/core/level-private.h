@@ -42,6 +42,9 @@ size_t evc_level_index(const struct evc_level_work *work, const struct evc_mode 
 /* The best of the reached modes: of a vendor before for any, covered by no other, the newest; or NULL. */
 const struct evc_mode *evc_level_pick(const struct evc_level_work *work, const bool *reached, bool psabi);
 
+/* The best mode that every readable kind has, or NULL. */
+const struct evc_mode *evc_level_best_common(const struct evc_level_work *work, bool psabi);
+
 /* "haswell", "haswell@3" where the mode has several versions. */
 const char *evc_level_mode_name(const struct evc_level_work *work, const struct evc_mode *mode,
                                 unsigned version);

@@ -110,8 +110,7 @@ const struct evc_mode *evc_level_pick(const struct evc_level_work *work, const b
 	return any;
 }
 
-/* The best mode that every readable kind has. */
-static const struct evc_mode *best_common(const struct evc_level_work *work, bool psabi)
+const struct evc_mode *evc_level_best_common(const struct evc_level_work *work, bool psabi)
 {
 	bool *reached = evc_arena_array(work->arena, work->modes->n, sizeof(*reached));
 
@@ -289,11 +288,11 @@ static void find_mode(struct evc_level_work *work)
 	const struct evc_mode *floor = work->options->floor;
 	struct evc_finding finding = { .severity = EVC_BLOCKS, .feature = EVC_N_FEATURES };
 
-	level->psabi = best_common(work, true);
+	level->psabi = evc_level_best_common(work, true);
 	if (work->options->mode) {
 		want_mode(work);
 	} else {
-		level->mode = best_common(work, false);
+		level->mode = evc_level_best_common(work, false);
 		if (level->mode)
 			level->version = common_version(work, level->mode);
 		finding.kind = EVC_FINDING_NOTE;

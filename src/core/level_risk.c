@@ -69,6 +69,13 @@ static const struct evc_level_kind *kind_silent(const struct evc_level_work *wor
 	return lacking ? lacking : kind_with(work, id, EVC_UNSURE);
 }
 
+/* What is said of counters says nothing to a guest at a mode, which has none (vcpu.c). */
+static bool is_of_no_use(const struct evc_level_work *work, enum evc_feature_id id)
+{
+	return evc_features[id].bit.leaf == evc_features[EVC_F_PMU_VERSION].bit.leaf &&
+	       (work->options->mode || evc_level_best_common(work, false));
+}
+
 void evc_level_clear_unreachable(struct evc_level_work *work)
 {
 	struct evc_cpu *cpu = &work->level->cpu;
@@ -86,6 +93,8 @@ void evc_level_clear_unreachable(struct evc_level_work *work)
 		evc_set_drop(&cpu->has, id);
 		if (cause == EVC_CAUSE_DUMP)
 			evc_set_drop(&cpu->known, id);
+		if (is_of_no_use(work, id))
+			continue;
 		evc_level_find(work, (struct evc_finding){ .kind = EVC_FINDING_UNREACHABLE,
 		                                           .severity = EVC_WARNING,
 		                                           .cause = cause,
