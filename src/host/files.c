@@ -133,13 +133,24 @@ static const char *host_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int read_file(const char *path, struct evc_arena *arena, struct evc_hosts *hosts,
+/* listed: in a folder, where a host that cannot be read is a host all the same, and not known. */
+static int read_file(const char *path, bool listed, struct evc_arena *arena, struct evc_hosts *hosts,
                      struct evc_error *err)
 {
 	struct evc_span text = { 0 };
 	size_t before = hosts->n;
 	int status = evc_file_text(path, arena, &text, err);
 
+	if (status < 0 && status != EVC_ERR_MEMORY && listed) {
+		evc_hosts_add(hosts, arena,
+		              &(struct evc_host){
+				      .name = host_name(path),
+				      .format = "",
+				      .reading = EVC_DAMAGED,
+				      .error = *err,
+			      });
+		return EVC_OK;
+	}
 	if (status < 0)
 		return status;
 	status = evc_hosts_read(text, host_name(path), arena, hosts, err);
@@ -167,8 +178,9 @@ static int read_directory(const char *path, struct evc_arena *arena, struct evc_
 		char *file = evc_arena_printf(arena, "%s/%s", path, entries[i]->d_name);
 		struct stat st;
 
-		if (status == EVC_OK && file && !stat(file, &st) && S_ISREG(st.st_mode))
-			status = read_file(file, arena, hosts, err);
+		/* What is there and cannot be looked at, as a link to nowhere, must not be passed over. */
+		if (status == EVC_OK && file && (stat(file, &st) || S_ISREG(st.st_mode)))
+			status = read_file(file, true, arena, hosts, err);
 		free(entries[i]);
 	}
 	free(entries);
@@ -181,5 +193,5 @@ int evc_files_read(const char *path, struct evc_arena *arena, struct evc_hosts *
 
 	if (strcmp(path, "-") && !stat(path, &st) && S_ISDIR(st.st_mode))
 		return read_directory(path, arena, hosts, err);
-	return read_file(path, arena, hosts, err);
+	return read_file(path, false, arena, hosts, err);
 }

@@ -116,12 +116,27 @@ static int answer(struct evc_command *command, const struct question *question,
 	return evc_verdict_exit(worst);
 }
 
+/* Those of --host, and what follows: a shell makes several words of one pattern. */
+static int read_hosts(struct evc_command *command, struct evc_side_list *ret_hosts, struct evc_error *err)
+{
+	const struct evc_args *args = &command->args;
+	size_t n_hosts, n;
+	const char *const *hosts = evc_args_values(args, "host", &n_hosts);
+	const char **paths;
+
+	n = n_hosts + args->n_operands;
+	paths = evc_arena_array(command->arena, n + 1, sizeof(*paths));
+	if (!paths)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		paths[i] = i < n_hosts ? hosts[i] : args->operands[i - n_hosts];
+	return evc_sides_read(command, paths, n, ret_hosts, err);
+}
+
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	const struct evc_args *args = &command->args;
 	const char *guest = evc_args_value(args, "guest"), *from = evc_args_value(args, "from");
-	size_t n_hosts;
-	const char *const *paths = evc_args_values(args, "host", &n_hosts);
 	struct evc_side_list hosts, guests, origins;
 	struct evc_check_options options = { 0 };
 	struct question question = { .options = &options };
@@ -133,9 +148,9 @@ static int run(struct evc_command *command, struct evc_error *err)
 	status = evc_input_mode(command, &modes, "mode", &question.mode, &question.version, err);
 	if (status < 0)
 		return status;
-	if (!n_hosts || !guest == !question.mode || args->n_operands || (from && !guest))
+	if (!evc_args_value(args, "host") || !guest == !question.mode || (from && !guest))
 		return evc_fail(err, EVC_ERR_USAGE, "name a --guest or a --mode, and at least one --host");
-	status = evc_sides_read(command, paths, n_hosts, &hosts, err);
+	status = read_hosts(command, &hosts, err);
 	if (status < 0)
 		return status;
 	options.modes = &modes;
