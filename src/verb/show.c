@@ -202,10 +202,9 @@ static int run(struct evc_command *command, struct evc_error *err)
 	}
 	evc_arena_free(&view.scratch);
 	evc_arena_free(&arena);
-	if (status >= 0 && tally.hosts && !tally.shown) {
-		*err = tally.first;
-		return err->code;
-	}
+	/* Each was told already; that none could be shown is a failure all the same. */
+	if (status >= 0 && tally.hosts && !tally.shown)
+		return evc_code_exit(tally.first.code);
 	return status < 0 ? status : evc_verdict_exit(tally.shown == tally.hosts ? EVC_YES : EVC_UNKNOWN);
 }
 
