@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/arena.h"
 
+#include "base/span.h"
+
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -118,6 +120,25 @@ char *evc_arena_string(struct evc_arena *arena, const char *text, size_t length)
 
 	if (copy)
 		memcpy(copy, text, length);
+	return copy;
+}
+
+char *evc_arena_name(struct evc_arena *arena, const char *text, size_t length)
+{
+	bool utf8 = evc_span_is_utf8((struct evc_span){ text, length });
+	char *copy = evc_arena_alloc(arena, (utf8 ? length : 2 * length) + 1), *end = copy;
+
+	for (size_t i = 0; copy && i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (!utf8 && c >= 0x80) {
+			*end++ = (char)(0xc0 | c >> 6);
+			c = 0x80 | (c & 0x3f);
+		}
+		*end++ = (char)c;
+	}
+	if (copy)
+		evc_span_tame((struct evc_span){ copy, (size_t)(end - copy) }, copy);
 	return copy;
 }
 

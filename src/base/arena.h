@@ -36,6 +36,12 @@ void *evc_arena_room(struct evc_arena *arena, void *items, size_t n, size_t *siz
 /* A copy of the first length bytes of text, terminated. */
 char *evc_arena_string(struct evc_arena *arena, const char *text, size_t length);
 
+/*
+ * The same for a name from outside, which must not leave its line nor steer a terminal: '?' for each
+ * control character.  The copy is UTF-8; what is not is taken for Latin-1.
+ */
+char *evc_arena_name(struct evc_arena *arena, const char *text, size_t length);
+
 /* printf into the arena. */
 char *evc_arena_printf(struct evc_arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -49,6 +49,75 @@ struct evc_span evc_span_trim(struct evc_span span)
 	return span;
 }
 
+/* Of ASCII, or the second byte of U+0080..U+009F. */
+static bool is_control(struct evc_span span, size_t i)
+{
+	unsigned char c = (unsigned char)span.text[i];
+
+	return c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0 && i && span.text[i - 1] == '\xc2');
+}
+
+void evc_span_tame(struct evc_span span, char *ret_text)
+{
+	for (size_t i = 0; i < span.length; i++) {
+		bool latin = is_control(span, i) && (span.text[i] & 0x80);
+		char c = is_control(span, i) ? '?' : span.text[i];
+
+		if (latin)
+			ret_text[i - 1] = '?';
+		ret_text[i] = c;
+	}
+}
+
+/* Bytes of the well-formed character at the start of the span; 0: there is none. */
+static size_t utf8_length(struct evc_span span)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char first = (unsigned char)span.text[0];
+	size_t n = first < 0x80   ? 1
+	           : first < 0xc2 ? 0
+	           : first < 0xe0 ? 2
+	           : first < 0xf0 ? 3
+	           : first < 0xf5 ? 4
+	                          : 0;
+	uint32_t value = n > 1 ? first & (0x7fU >> n) : first;
+
+	if (n > span.length)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		unsigned char c = (unsigned char)span.text[i];
+
+		if ((c & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (c & 0x3f);
+	}
+	if (value < least[n] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
+		return 0;
+	return n;
+}
+
+bool evc_span_is_utf8(struct evc_span span)
+{
+	while (span.length) {
+		size_t n = utf8_length(span);
+
+		if (!n)
+			return false;
+		evc_span_drop(&span, n);
+	}
+	return true;
+}
+
+bool evc_span_is_tame(struct evc_span span)
+{
+	if (!evc_span_is_utf8(span))
+		return false;
+	for (size_t i = 0; i < span.length; i++)
+		if (is_control(span, i))
+			return false;
+	return true;
+}
+
 bool evc_span_equals(struct evc_span span, const char *text)
 {
 	/* Most comparisons end at the first character, so no strlen first. */

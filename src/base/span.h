@@ -26,6 +26,18 @@ bool evc_span_line(struct evc_span *rest, struct evc_span *ret_line);
 bool evc_span_word(struct evc_span *rest, struct evc_span *ret_word);
 
 struct evc_span evc_span_trim(struct evc_span span);
+/*
+ * Copy to ret_text (of the same length, may be the span's own memory) with '?' for each control character:
+ * those of ASCII and the second bytes of U+0080..U+009F, which terminals take for ESC and a letter.
+ */
+void evc_span_tame(struct evc_span span, char *ret_text);
+
+/* Well-formed, without surrogates, up to U+10FFFF. */
+bool evc_span_is_utf8(struct evc_span span);
+
+/* UTF-8 without control characters: what evc_arena_name would not change. */
+bool evc_span_is_tame(struct evc_span span);
+
 bool evc_span_equals(struct evc_span span, const char *text);
 bool evc_span_equals_nocase(struct evc_span span, const char *text);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From argv to a verb, from its result to the terminal. */
+#include "base/span.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -9,6 +10,33 @@
 #include <unistd.h>
 
 enum { MAX_VERBS = 64, STATUS_OUTPUT = 4 };
+
+/*
+ * Names of files, hosts and CPUs come from outside and must not steer the terminal of who reads them: '?' for
+ * each control character but the end of a line.
+ */
+static void tame(struct evc_sink *text)
+{
+	size_t start = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < text->length; i++) {
+		unsigned char c = (unsigned char)text->text[i];
+
+		any |= (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || c == 0xc2;
+	}
+	if (!any)
+		return;
+
+	for (size_t i = 0; i <= text->length; i++) {
+		bool crlf = i + 1 < text->length && text->text[i] == '\r' && text->text[i + 1] == '\n';
+
+		if (i < text->length && text->text[i] != '\n' && text->text[i] != '\t' && !crlf)
+			continue;
+		evc_span_tame((struct evc_span){ text->text + start, i - start }, text->text + start);
+		start = i + 1;
+	}
+}
 
 /* All of text to stdout.  A reader that went away (head, less) has seen enough: no message, no failure. */
 static int write_out(const struct evc_sink *out)
@@ -30,12 +58,17 @@ static int write_out(const struct evc_sink *out)
 static int finish(struct evc_command *command, int status, const struct evc_error *err, const char *verb)
 {
 	char text[512];
-	int written = write_out(command->out);
+	int written;
 
+	tame(command->out);
+	tame(command->messages);
+	written = write_out(command->out);
 	if (command->messages->length)
 		fwrite(command->messages->text, 1, command->messages->length, stderr);
 	if (status < 0) {
-		fprintf(stderr, "evc: %s: %s\n", verb, evc_error_format(err, text, sizeof(text)));
+		evc_error_format(err, text, sizeof(text));
+		evc_span_tame(evc_span_from(text), text);
+		fprintf(stderr, "evc: %s: %s\n", verb, text);
 		return evc_code_exit((enum evc_code)status);
 	}
 	return written ? written : status;

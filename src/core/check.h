@@ -51,7 +51,10 @@ enum evc_verdict evc_check_fits(const struct evc_cpu *guest, const struct evc_cp
 enum evc_verdict evc_check_fits_from(const struct evc_cpu *guest, const struct evc_cpu *from,
                                      const struct evc_cpu *host, struct evc_misfit *ret_misfit);
 
-/* Same vendor, signature and microcode, and in what is asked the same is known and the same is not. */
+/*
+ * The same cpu, or one of the same vendor, signature and microcode, which must be known, of which in what is
+ * asked the same is known and the same is not.
+ */
 bool evc_check_same_kind(const struct evc_set *asked, const struct evc_cpu *a, const struct evc_cpu *b);
 
 /* False for what is in an MSR that the guest is known not to have. */

@@ -11,8 +11,9 @@
  *  - sleep states of MWAIT: a hint that the CPU does not know means a lighter sleep.
  *
  * Cpus that are the same in all that is known, signature and microcode too, are taken as the same in
- * what is not known: the same dump fits itself, and a guest fits each host of the kind that it was
- * started on.  The findings name what was taken as the same.
+ * what is not known: a guest fits each host of the kind that it was started on.  The findings name what
+ * was taken as the same.  Whose microcode nobody knows is of one kind with itself only: what a dump does
+ * not say, above all the MSRs, is what microcode changes.
  *
  * OS-dependent bits, topology and APIC ids have the rules own and calc and are in no comparison, so
  * two equal machines are never refused for them.
@@ -144,7 +145,9 @@ bool evc_check_same_kind(const struct evc_set *asked, const struct evc_cpu *a, c
 	struct evc_set has[2] = { evc_set_and(&a->has, asked), evc_set_and(&b->has, asked) },
 		       known[2] = { evc_set_and(&a->known, asked), evc_set_and(&b->known, asked) };
 
-	return a->identified && b->identified && a->signature == b->signature &&
+	if (a == b)
+		return a->identified;
+	return a->identified && b->identified && a->signature == b->signature && a->microcode &&
 	       a->microcode == b->microcode && !strcmp(a->vendor_id, b->vendor_id) &&
 	       evc_set_equals(&has[0], &has[1]) && evc_set_equals(&known[0], &known[1]) &&
 	       !memcmp(a->value, b->value, sizeof(a->value));

@@ -62,11 +62,15 @@ void evc_signature_unpack(uint32_t eax, unsigned *ret_family, unsigned *ret_mode
 	*ret_stepping = eax & 0xf;
 }
 
-/* A register's four characters at a time, low byte first. */
+/* A register's four characters at a time, low byte first; a name is one line of ASCII, whatever a dump says.
+ */
 static void put_text(char *text, uint64_t reg)
 {
-	for (int i = 0; i < 4; i++)
-		text[i] = (char)(reg >> (8 * i));
+	for (int i = 0; i < 4; i++) {
+		unsigned char c = reg >> (8 * i) & 0xff;
+
+		text[i] = (char)((c && c < 0x20) || c >= 0x7f ? '?' : c);
+	}
 }
 
 static void trim(char *text)

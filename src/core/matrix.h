@@ -22,7 +22,7 @@ struct evc_matrix {
 	const uint64_t *lacks;       /* host: surely has not */
 	const uint64_t *doubt;       /* host: not surely has */
 	const uint32_t *guest_class; /* of each kind: the class of the host that its guest started on */
-	const uint32_t *host_class;  /* hosts of evc_check_same_kind share a class; 0: not readable */
+	const uint32_t *host_class;  /* hosts of evc_check_same_kind share a class; 0: none */
 	size_t row_words;            /* words of one row of the result */
 };
 

@@ -27,6 +27,7 @@ struct classes {
 	struct evc_set asked;
 	const struct evc_cpu **cpu; /* of class c: cpu[c - 1] */
 	size_t n;
+	size_t n_single; /* classes of one host, of unknown microcode; the others are numbered from 1 */
 	uint32_t *table; /* open hash of classes, 0: free */
 	size_t mask;
 };
@@ -40,12 +41,22 @@ static uint64_t hash_cpu(const struct evc_set *asked, const struct evc_cpu *cpu)
 	       hash_words(cpu->value, EVC_N_SLOTS) * 5 ^ cpu->signature;
 }
 
+static bool is_known_whole(const struct evc_set *asked, const struct evc_cpu *cpu)
+{
+	struct evc_set unknown = evc_set_minus(asked, &cpu->known);
+
+	return evc_set_is_empty(&unknown);
+}
+
 static uint32_t find_class(struct classes *classes, const struct evc_cpu *cpu)
 {
 	size_t slot;
 
 	if (!cpu || !cpu->identified)
 		return 0;
+	/* Of one kind with itself only; where nothing is unknown, no class is needed. */
+	if (!cpu->microcode)
+		return is_known_whole(&classes->asked, cpu) ? 0 : (uint32_t)(classes->n_single++ | 1U << 31);
 	slot = (size_t)hash_cpu(&classes->asked, cpu) & classes->mask;
 	for (; classes->table[slot]; slot = (slot + 1) & classes->mask)
 		if (evc_check_same_kind(&classes->asked, classes->cpu[classes->table[slot] - 1], cpu))

@@ -33,11 +33,16 @@ void evc_hosts_add(struct evc_hosts *hosts, struct evc_arena *arena, const struc
 {
 	struct evc_host *items =
 		evc_arena_room(arena, hosts->items, hosts->n, &hosts->size, 1, sizeof(*items));
+	const char *name;
 
 	if (!items)
 		return;
 	hosts->items = items;
 	hosts->items[hosts->n++] = *host;
+	if (evc_span_is_tame(evc_span_from(host->name)))
+		return;
+	name = evc_arena_name(arena, host->name, strlen(host->name));
+	items[hosts->n - 1].name = name ? name : "?";
 }
 
 int evc_hosts_read(struct evc_span text, const char *name, struct evc_arena *arena, struct evc_hosts *hosts,

@@ -260,7 +260,7 @@ static int read_string(struct reader *reader, json_t *object, const char *key, c
 		return EVC_OK;
 	if (!json_is_string(value))
 		return evc_json_fail_in(&reader->place, key, "expected a string");
-	*text = evc_arena_string(reader->arena, json_string_value(value), json_string_length(value));
+	*text = evc_arena_name(reader->arena, json_string_value(value), json_string_length(value));
 	return *text ? EVC_OK : evc_fail(reader->place.err, EVC_ERR_MEMORY, "out of memory");
 }
 
@@ -358,6 +358,8 @@ static int read(struct evc_span text, const char *name, struct evc_arena *arena,
 		evc_host_begin(&host, called, "json");
 		status = read_host(&reader, root, &host);
 		json_decref(root);
+		if (status == EVC_OK && !*host.name)
+			host.name = called;
 		if (status < 0) {
 			if (err && !err->line)
 				err->line = reader.place.line;

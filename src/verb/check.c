@@ -133,11 +133,43 @@ static int read_hosts(struct evc_command *command, struct evc_side_list *ret_hos
 	return evc_sides_read(command, paths, n, ret_hosts, err);
 }
 
+/* A file that is named twice is one machine: the side that was read already, else NULL. */
+static const struct evc_check_side *find_side(const struct evc_args *args, const char *path,
+                                              const struct evc_side_list *hosts)
+{
+	size_t n;
+	const char *const *paths = evc_args_values(args, "host", &n);
+
+	for (size_t i = 0; hosts->n == n + args->n_operands && i < hosts->n; i++)
+		if (!strcmp(i < n ? paths[i] : args->operands[i - n], path))
+			return &hosts->items[i];
+	return NULL;
+}
+
+static int read_side(struct evc_command *command, const char *param, const struct evc_side_list *hosts,
+                     const struct evc_check_side **ret_side, struct evc_error *err)
+{
+	const char *path = evc_args_value(&command->args, param);
+	struct evc_side_list list;
+	int status;
+
+	*ret_side = find_side(&command->args, path, hosts);
+	if (*ret_side)
+		return EVC_OK;
+	status = evc_sides_read(command, &path, 1, &list, err);
+	if (status < 0)
+		return status;
+	if (list.n != 1)
+		return evc_fail(err, EVC_ERR_USAGE, "--%s: one is wanted, here are %zu", param, list.n);
+	*ret_side = &list.items[0];
+	return EVC_OK;
+}
+
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	const struct evc_args *args = &command->args;
 	const char *guest = evc_args_value(args, "guest"), *from = evc_args_value(args, "from");
-	struct evc_side_list hosts, guests, origins;
+	struct evc_side_list hosts;
 	struct evc_check_options options = { 0 };
 	struct question question = { .options = &options };
 	struct evc_modes modes = { 0 };
@@ -156,24 +188,12 @@ static int run(struct evc_command *command, struct evc_error *err)
 	options.modes = &modes;
 	options.siblings = hosts.items;
 	options.n_siblings = hosts.n;
-	if (guest) {
-		status = evc_sides_read(command, &guest, 1, &guests, err);
-		if (status >= 0 && guests.n != 1)
-			status = evc_fail(err, EVC_ERR_USAGE, "--guest: one is wanted, here are %zu",
-			                  guests.n);
-		if (status < 0)
-			return status;
-		question.guest = &guests.items[0];
-	}
-	if (from) {
-		status = evc_sides_read(command, &from, 1, &origins, err);
-		if (status >= 0 && origins.n != 1)
-			status = evc_fail(err, EVC_ERR_USAGE, "--from: one is wanted, here are %zu",
-			                  origins.n);
-		if (status < 0)
-			return status;
-		options.from = &origins.items[0];
-	}
+	if (guest)
+		status = read_side(command, "guest", &hosts, &question.guest, err);
+	if (status >= 0 && from)
+		status = read_side(command, "from", &hosts, &options.from, err);
+	if (status < 0)
+		return status;
 	if (!hosts.n)
 		return evc_fail(err, EVC_ERR_INPUT, "there is no host in what was named");
 	return answer(command, &question, &hosts, err);
