@@ -154,6 +154,34 @@ static void a_host_takes_its_own_guest_whatever_is_unknown(void **state)
 	assert_true(n_unsure);
 }
 
+/* Equal dumps of two hosts say nothing of their MSRs, which microcode changes. */
+static void equal_hosts_of_unknown_microcode_are_not_taken_as_equal(void **state)
+{
+	static struct evc_cpu cpus[2];
+	const struct evc_cpu *hosts[] = { &cpus[0], &cpus[1] };
+	struct evc_matrix matrix;
+	struct evc_matrix_bits bits;
+
+	(void)state;
+	for (unsigned microcode = 0; microcode < 2; microcode++) {
+		for (size_t i = 0; i < 2; i++) {
+			cpus[i] = (struct evc_cpu){ .vendor_id = "GenuineIntel",
+				                    .vendor = EVC_VENDOR_INTEL,
+				                    .identified = true,
+				                    .signature = 0x50654,
+				                    .microcode = microcode };
+			memset(&cpus[i].known, 0xff, sizeof(cpus[i].known));
+			evc_set_add(&cpus[i].has, EVC_F_ARCH_CAPABILITIES);
+			evc_set_drop(&cpus[i].known, EVC_F_RDCL_NO);
+		}
+		run(hosts, hosts, 2, &matrix, &bits);
+		assert_int_equal(evc_matrix_verdict(&matrix, &bits, 0, 0), EVC_YES);
+		assert_int_equal(evc_matrix_verdict(&matrix, &bits, 0, 1), microcode ? EVC_YES : EVC_UNKNOWN);
+		assert_int_equal(evc_check_fits_from(hosts[0], NULL, hosts[1], NULL),
+		                 microcode ? EVC_YES : EVC_UNKNOWN);
+	}
+}
+
 static void an_unreadable_host_is_unknown_to_all(void **state)
 {
 	const struct evc_cpu *hosts[] = { &machines[0], NULL, &machines[1] };
@@ -210,6 +238,7 @@ int main(void)
 		cmocka_unit_test(agrees_with_the_check_of_each_pair),
 		cmocka_unit_test(a_host_takes_its_own_guest_when_all_is_known),
 		cmocka_unit_test(a_host_takes_its_own_guest_whatever_is_unknown),
+		cmocka_unit_test(equal_hosts_of_unknown_microcode_are_not_taken_as_equal),
 		cmocka_unit_test(an_unreadable_host_is_unknown_to_all),
 		cmocka_unit_test(equal_hosts_are_one_kind_and_one_pool),
 		cmocka_unit_test(no_hosts_are_no_matrix),
