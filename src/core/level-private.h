@@ -26,6 +26,7 @@ struct evc_level_work {
 	size_t *failing;                /* by mode: the last such kind */
 	struct evc_check_options check; /* for causes */
 	bool mixed;                     /* readable kinds are of several vendors */
+	bool no_vendors_mode;           /* and no vendor's modes are for all of them */
 	struct evc_level *level;
 };
 

@@ -227,7 +227,7 @@ static bool is_above(const struct evc_level_work *work, size_t m)
 	size_t own;
 
 	/* One vendor's mode is not above those of all where hosts are of several. */
-	if (any != work->mixed)
+	if (any != work->no_vendors_mode)
 		return false;
 	if (!mode || (mode->vendors == EVC_VENDOR_ANY && !any))
 		return true;

@@ -10,6 +10,8 @@
  */
 #include "core/level-private.h"
 
+#include <string.h>
+
 /* What nobody promises about a guest that moves between vendors, even where the features agree. */
 static const char *const vendor_risks[] = {
 	"SYSENTER and SYSCALL work in other modes on the other vendor's CPUs: 32-bit programs of a 64-bit guest may fail",
@@ -19,17 +21,25 @@ static const char *const vendor_risks[] = {
 	"errata differ: a guest works around those of the CPU it was started on",
 };
 
+/* By name where both are known: Hygon's CPUs are AMD's design, and no guest moves between the two. */
+static bool other_vendor(const struct evc_cpu *a, const struct evc_cpu *b)
+{
+	return a->vendor != b->vendor ||
+	       (a->vendor_id[0] && b->vendor_id[0] && strcmp(a->vendor_id, b->vendor_id) != 0);
+}
+
 void evc_level_find_vendors(struct evc_level_work *work)
 {
 	size_t first = work->n_kinds, other = work->n_kinds;
 
-	for (size_t k = 0; k < work->n_kinds && other == work->n_kinds; k++) {
+	for (size_t k = 0; k < work->n_kinds; k++) {
 		if (!work->kinds[k].cpu)
 			continue;
 		if (first == work->n_kinds)
 			first = k;
-		if (work->kinds[k].cpu->vendor != work->kinds[first].cpu->vendor)
+		if (other == work->n_kinds && other_vendor(work->kinds[k].cpu, work->kinds[first].cpu))
 			other = k;
+		work->no_vendors_mode |= work->kinds[k].cpu->vendor != work->kinds[first].cpu->vendor;
 	}
 	work->mixed = other < work->n_kinds;
 	if (!work->mixed)
