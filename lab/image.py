@@ -23,7 +23,7 @@ TOP = os.path.dirname(HERE)
 QEMU = "qemu-system-x86_64"
 # With their dependencies, which the modules name themselves; a kernel may have some built in.
 MODULES = ("virtio_pci", "virtio_console", "virtio_net", "msr", "kvm-amd", "kvm-intel")
-FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "multiboot_dma.bin", "vgabios-stdvga.bin", "efi-virtio.rom")
+FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "pvh.bin", "vgabios-stdvga.bin", "efi-virtio.rom")
 FIRMWARE_FOLDERS = ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu")
 KERNELS = ("linux-image-cloud-amd64", "linux-image-amd64", "linux-image-kvm", "linux-image-generic")
 OWN_FILES = [os.path.join(HERE, name) for name in ("agent.c", "init", "image.py", "ticker.c", "lab.modes")]
@@ -125,7 +125,7 @@ def module_bytes(path):
     return subprocess.run(["zstd" if path.endswith(".zst") else "xz", "-dc", path], stdout=subprocess.PIPE, check=True).stdout
 
 
-def load_order(files):
+def load_order(files, wanted=MODULES):
     """Names of modules, each after what it needs."""
     order = []
 
@@ -139,7 +139,7 @@ def load_order(files):
                 visit(need)
         order.append(name)
 
-    for name in MODULES:
+    for name in wanted:
         visit(name)
     return order
 

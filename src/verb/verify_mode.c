@@ -32,7 +32,7 @@ static void find(struct evc_verify_proof *proof, struct evc_finding finding)
 	evc_findings_add(&proof->findings, finding);
 }
 
-/* QEMU shows a state component only where a feature is shown that needs it. */
+/* QEMU shows a state component only where a feature is shown that needs it; the first two go with XSAVE. */
 static void drop_unneeded_states(struct evc_cpu *cpu)
 {
 	struct evc_set needed = { 0 }, need_any = { 0 };
@@ -48,6 +48,8 @@ static void drop_unneeded_states(struct evc_cpu *cpu)
 	}
 	need_any = evc_set_and(&need_any, &evc_qemu_automatic);
 	need_any = evc_set_minus(&need_any, &needed);
+	evc_set_drop(&need_any, EVC_F_XCR0_X87);
+	evc_set_drop(&need_any, EVC_F_XCR0_SSE);
 	EVC_SET_FOREACH(id, &need_any)
 	{
 		evc_set_drop(&cpu->has, id);
