@@ -172,17 +172,21 @@ def qemu_parts():
     return parts
 
 
+def compile_program(name, folder, *flags):
+    built = os.path.join(folder, name)
+    call(*os.environ.get("CC", "cc").split(), "-O1", *flags, "-o", built, os.path.join(HERE, name + ".c"))
+    return built
+
+
+def compile_ticker(folder):
+    """The program of a guest that is moved: without a C library, which would choose instructions by CPUID."""
+    return compile_program("ticker", folder, "-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector", "-fno-pie",
+                           "-no-pie", "-mgeneral-regs-only")
+
+
 def compile_own(work):
     """Our programs of a host and of a guest in it; the paths of the binaries by name."""
-    built = {}
-    compiler = os.environ.get("CC", "cc").split()
-    # Guests get programs without a C library, which would choose instructions by CPUID.
-    for name, flags in (("agent", ["-static", "-D_GNU_SOURCE"]),
-                        ("ticker", ["-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector", "-fno-pie",
-                                    "-no-pie", "-mgeneral-regs-only"])):
-        built[name] = os.path.join(work, name)
-        call(*compiler, "-O1", *flags, "-o", built[name], os.path.join(HERE, name + ".c"))
-    return built
+    return {"agent": compile_program("agent", work, "-static", "-D_GNU_SOURCE"), "ticker": compile_ticker(work)}
 
 
 # --- the file system -------------------------------------------------------------------------------

@@ -190,7 +190,7 @@ static const char *own_leaf(const struct evc_compare *compare, const struct evc_
 	bool own = difference->feature == EVC_N_FEATURES ||
 	           evc_features[difference->feature].rule == EVC_RULE_OWN;
 
-	if (compare->by == EVC_BY_KVM || difference->place.reg == EVC_MSR)
+	if (compare->by == EVC_BY_KVM)
 		return NULL;
 	if (compare->by == EVC_BY_TCG && leaf == evc_features[EVC_F_LBR_DEPTH_MASK].bit.leaf) {
 		*ret_cause = EVC_CAUSE_ACCELERATOR;
@@ -206,6 +206,25 @@ static const char *own_leaf(const struct evc_compare *compare, const struct evc_
 	return own ? "QEMU's own topology, caches and clock" : NULL;
 }
 
+/* A register that the guest's vendor does not have and KVM keeps for every guest, such as MSR_PLATFORM_INFO
+ * on AMD. */
+static const char *foreign_msr(const struct evc_compare *compare, const struct evc_difference *difference,
+                               enum evc_cause *ret_cause)
+{
+	struct evc_cpu predicted;
+
+	if (difference->place.reg != EVC_MSR || difference->feature < EVC_N_FEATURES)
+		return NULL;
+	evc_cpu_decode(compare->predicted, &predicted);
+	for (unsigned id = 0; id < EVC_N_FEATURES; id++)
+		if (evc_features[id].bit.reg == EVC_MSR &&
+		    evc_features[id].bit.leaf == difference->place.leaf &&
+		    evc_features[id].vendors & predicted.vendor)
+			return NULL;
+	*ret_cause = EVC_CAUSE_ACCELERATOR;
+	return "a register of another vendor's CPUs, which the hypervisor has for every guest";
+}
+
 const char *evc_compare_may_differ(const struct evc_compare *compare, const struct evc_difference *difference,
                                    enum evc_cause *ret_cause)
 {
@@ -216,5 +235,6 @@ const char *evc_compare_may_differ(const struct evc_compare *compare, const stru
 			*ret_cause = rules[i].cause;
 			return rules[i].why;
 		}
-	return own_leaf(compare, difference, ret_cause);
+	return difference->place.reg == EVC_MSR ? foreign_msr(compare, difference, ret_cause)
+	                                        : own_leaf(compare, difference, ret_cause);
 }

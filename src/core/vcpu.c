@@ -278,7 +278,10 @@ static void put_last_subleaf(struct work *work, uint32_t leaf)
 		put_register(work, leaf, EVC_EAX, last);
 }
 
-/* AMD mirrors bits of leaf 1 EDX in leaf 0x80000001: those that the offer mirrors, as the vCPU has them. */
+/*
+ * AMD mirrors bits of leaf 1 EDX in leaf 0x80000001: those that the offer mirrors, as the vCPU has them. QEMU
+ * does so for AuthenticAMD and not for HygonGenuine (qemu:target/i386/cpu.h:IS_AMD_CPU).
+ */
 static void put_mirrors(struct work *work)
 {
 	uint64_t known, mirrored = evc_set_bits(&evc_rule_sets[EVC_RULE_CALC], EVC_VENDOR_AMD, 0x80000001, 0,
@@ -288,6 +291,8 @@ static void put_mirrors(struct work *work)
 
 	if (work->offer->cpu.vendor != EVC_VENDOR_AMD || work->max_extended < part.leaf)
 		return;
+	if (work->offer->basis != EVC_OFFER_GIVEN && strcmp(work->offer->cpu.vendor_id, "AuthenticAMD") != 0)
+		offered = 0;
 	for (size_t i = 0; i < work->builder.n_leaves; i++)
 		if (work->builder.leaves[i].leaf == 1)
 			part.value[EVC_EDX] =

@@ -112,7 +112,7 @@ POINTS = {
 class Rig:
     def __init__(self, directory):
         self.directory = directory
-        self.kernel = moving.Kernel(os.path.join(FILES, "vmlinuz"), moving.build_tick(SOURCE, directory))
+        self.kernel = moving.Kernel(os.path.join(FILES, "vmlinuz"), moving.build_tick(directory))
         self.sources = moving.Sources(directory, self.kernel)
 
     def pair(self, stack, source, destination):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Two QEMUs and a guest that moves between them: what tests and bench need of it.
 
-The guest is a stock Linux with tests/live/tick.c as its only program: ten times a second it prints a number
+The guest is a stock Linux with lab/ticker.c as its only program: ten times a second it prints a number
 and a hash of its whole CPUID.  So whether it lives, and whether its CPU changed, is seen from inside.
 Everything runs under QEMU's own CPU emulation.  A booted guest is kept as a file for each kind of source,
 so that a case begins within a second.
@@ -18,6 +18,9 @@ import subprocess
 import sys
 import threading
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lab"))
+import image  # noqa: E402 pylint: disable=wrong-import-position
 
 QEMU = "qemu-system-x86_64"
 MACHINE, MEMORY = "pc-i440fx-7.2", "80"
@@ -92,16 +95,11 @@ class Qmp:
         self.socket.close()
 
 
-def build_tick(source, directory):
-    """The guest's first file system: our program alone."""
-    root, path = os.path.join(directory, "root"), os.path.join(directory, "tick.cpio")
-    os.makedirs(os.path.join(root, "dev"), exist_ok=True)
-    subprocess.run([os.environ.get("CC", "cc").split()[-1], "-O1", "-nostdlib", "-static", "-ffreestanding",
-                    "-fno-stack-protector", "-fno-pie", "-no-pie", "-mgeneral-regs-only",
-                    "-o", os.path.join(root, "init"), os.path.join(source, "tests/live/tick.c")], check=True)
+def build_tick(directory):
+    """The guest's first file system: the lab's ticker alone."""
+    path = os.path.join(directory, "tick.cpio")
     with open(path, "wb") as out:
-        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], input=b".\n./dev\n./init\n", cwd=root, stdout=out,
-                       check=True)
+        out.write(image.guest_initrd(image.compile_ticker(directory)))
     return path
 
 
@@ -144,7 +142,7 @@ class Machine:
                 text = stream.read()
         except FileNotFoundError:
             return []
-        return [(int(number, 16), value) for number, value in re.findall(r"^T (\w{8}) (\w{16})\r?$", text, re.M)]
+        return [(int(number), value) for number, value in re.findall(r"^tick (\d+) at \d+ cpuid (\w{16}) uses[^\n]*\n", text, re.M)]
 
     def wait_ticks(self, n, seconds=BOOT_SECONDS):
         deadline = time.monotonic() + seconds
@@ -457,9 +455,8 @@ def free_port():
 
 
 def why_not(kernel):
-    for program in (QEMU, "cpio"):
-        if not shutil.which(program):
-            return f"{program} is not installed"
+    if not shutil.which(QEMU):
+        return f"{QEMU} is not installed"
     return None if os.path.exists(kernel) else f"no kernel at {kernel}"
 
 
