@@ -26,3 +26,19 @@ bool evc_qemu_tcg_shows(enum evc_feature_id id, unsigned version)
 
 	return property->tcg_first && property->tcg_first <= version && version <= property->tcg_last;
 }
+
+unsigned evc_qemu_usual_libvirt(unsigned version)
+{
+	unsigned libvirt = evc_qemu_libvirts[0].libvirt;
+
+	for (size_t i = 1; i < evc_n_qemu_libvirts && evc_qemu_libvirts[i].qemu <= version; i++)
+		libvirt = evc_qemu_libvirts[i].libvirt;
+	return libvirt;
+}
+
+bool evc_libvirt_names(enum evc_feature_id id, unsigned libvirt)
+{
+	unsigned since = evc_qemu_properties[id].libvirt;
+
+	return since && since <= libvirt;
+}

@@ -26,10 +26,17 @@ struct evc_qemu_pin {
 	uint16_t since;
 };
 
+/* The libvirt that is taken to run a QEMU of this version and newer; by version. */
+struct evc_qemu_libvirt {
+	uint16_t qemu, libvirt;
+};
+
 /* Indexed by enum evc_feature_id. */
 extern const struct evc_qemu_property evc_qemu_properties[EVC_N_FEATURES];
 extern const struct evc_qemu_pin evc_qemu_pins[];
 extern const size_t evc_n_qemu_pins;
+extern const struct evc_qemu_libvirt evc_qemu_libvirts[];
+extern const size_t evc_n_qemu_libvirts;
 
 extern const struct evc_set evc_qemu_supplied;     /* the hypervisor gives it, whatever the mode */
 extern const struct evc_set evc_qemu_automatic;    /* decided by QEMU or the guest, never asked for */
@@ -42,5 +49,11 @@ bool evc_qemu_version(const char *text, unsigned *ret_version);
 /* Has this QEMU a property for it; can its TCG show it?  Between two releases that were tried: no. */
 bool evc_qemu_names(enum evc_feature_id id, unsigned version);
 bool evc_qemu_tcg_shows(enum evc_feature_id id, unsigned version);
+
+/* The libvirt that is taken to run this QEMU where nobody says. */
+unsigned evc_qemu_usual_libvirt(unsigned version);
+
+/* Has this libvirt a name for the feature?  KVM's own leaves are not CPU features to libvirt. */
+bool evc_libvirt_names(enum evc_feature_id id, unsigned libvirt);
 
 #endif

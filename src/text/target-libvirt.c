@@ -41,10 +41,11 @@ static void write_feature(const char *policy, enum evc_feature_id id, struct evc
 	                evc_feature_name_in(id, "libvirt"));
 }
 
-/* KVM's own leaves are not CPU features to libvirt. */
-static bool libvirt_names(enum evc_feature_id id)
+/* What libvirt has a name for it wants to see in its XML, and nothing that it has no name for. */
+static bool libvirt_names(enum evc_feature_id id, const struct evc_target_options *options)
 {
-	return evc_qemu_properties[id].libvirt != 0;
+	return evc_libvirt_names(id,
+	                         options->libvirt ? options->libvirt : evc_qemu_usual_libvirt(options->qemu));
 }
 
 static void write_cpu(const struct evc_target_cpu *cpu, const struct evc_target_options *options,
@@ -55,7 +56,7 @@ static void write_cpu(const struct evc_target_cpu *cpu, const struct evc_target_
 	evc_sink_printf(sink, "    <model fallback='forbid' vendor_id='%s'>%s</model>\n", cpu->vendor_id,
 	                options->signature ? options->signature : base_model);
 	EVC_SET_FOREACH(id, features)
-	if (libvirt_names(id))
+	if (libvirt_names(id, options))
 		write_feature("require", id, sink);
 	if (!options->signature)
 		EVC_SET_FOREACH(id, &evc_qemu_libvirt_base)
@@ -98,7 +99,7 @@ static void write_commandline(const struct evc_target_cpu *cpu, const struct evc
 	write_number("phys-bits", "u", evc_target_phys_bits(cpu, options), arena, sink);
 	write_global("model-id", evc_target_brand(cpu, findings), sink);
 	EVC_SET_FOREACH(id, features)
-	if (!libvirt_names(id) && id != EVC_F_KVMCLOCK2)
+	if (!libvirt_names(id, options) && id != EVC_F_KVMCLOCK2)
 		write_global(evc_feature_name_in(id, "qemu"), "on", sink);
 	for (size_t i = 0; i < evc_n_qemu_pins; i++)
 		if (evc_qemu_pins[i].since <= options->qemu)
@@ -130,7 +131,7 @@ static void say_differences(const struct evc_target_cpu *cpu, const struct evc_t
 	evc_findings_add(findings, finding);
 	EVC_SET_FOREACH(id, features)
 	{
-		if (libvirt_names(id) || evc_features[id].bit.leaf >> 16 == 0x4000)
+		if (libvirt_names(id, options) || evc_features[id].bit.leaf >> 16 == 0x4000)
 			continue;
 		finding.feature = id;
 		finding.detail = "libvirt has no name for it";

@@ -32,6 +32,7 @@ struct evc_target_cpu {
 struct evc_target_options {
 	enum evc_accel accel;
 	unsigned qemu;         /* version as in core/qemu.h */
+	unsigned libvirt;      /* version likewise; 0: the one that is usual with that QEMU */
 	const char *machine;   /* machine type; NULL: the one of that version */
 	const char *signature; /* libvirt: a named model, whose numbers the guest then has; NULL: exact */
 	bool domain;           /* libvirt: a whole small domain */

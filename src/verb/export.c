@@ -30,6 +30,9 @@ static const struct evc_param params[] = {
 	{ .name = "signature",
 	  .value = "MODEL",
 	  .help = "libvirt: a named model with its numbers, no -global" },
+	{ .name = "libvirt",
+	  .value = "VERSION",
+	  .help = "libvirt: the version that is to read it; it wants each feature that it has a name for by that" },
 	{ .name = "domain", .help = "libvirt: a whole small domain" },
 	{ .name = "lossy", .help = "write it even if the host or the target cannot give everything" },
 	EVC_OFFER_PARAMS,
@@ -104,6 +107,7 @@ static int read_options(const struct evc_args *args, const char *host_qemu,
                         struct evc_target_options *ret_options, struct evc_error *err)
 {
 	const char *accel = evc_args_value(args, "accel"), *qemu = evc_args_value(args, "qemu");
+	const char *libvirt = evc_args_value(args, "libvirt");
 	struct evc_target_options options = { .qemu = EVC_QEMU_OLDEST,
 		                              .machine = evc_args_value(args, "machine"),
 		                              .signature = evc_args_value(args, "signature"),
@@ -117,6 +121,8 @@ static int read_options(const struct evc_args *args, const char *host_qemu,
 		return evc_fail(err, EVC_ERR_USAGE, "%s is no accelerator: kvm or tcg", accel);
 	if (qemu && !evc_qemu_version(qemu, &options.qemu))
 		return evc_fail(err, EVC_ERR_USAGE, "%s is not a QEMU version like 7.2", qemu);
+	if (libvirt && !evc_qemu_version(libvirt, &options.libvirt))
+		return evc_fail(err, EVC_ERR_USAGE, "%s is not a libvirt version like 9.0", libvirt);
 	if (options.qemu < EVC_QEMU_OLDEST)
 		return evc_fail(err, EVC_ERR_UNSUPPORTED, "QEMU %s is older than 7.2", qemu);
 	*ret_options = options;
