@@ -84,6 +84,34 @@ static void qemu_gets_a_brand_without_commas(void **state)
 	drop(&written);
 }
 
+static void libvirt_is_given_the_names_that_it_has(void **state)
+{
+	static const struct {
+		unsigned qemu, libvirt;
+		bool named;
+	} rows[] = {
+		{ .qemu = 802, .named = false },
+		{ .qemu = 1000, .named = true },
+		{ .qemu = 1000, .libvirt = 900, .named = false },
+		{ .qemu = 802, .libvirt = 1208, .named = true },
+	};
+	struct evc_target_cpu cpu = haswell();
+
+	(void)state;
+	evc_set_add(&cpu.features, EVC_F_AMD_PSFD);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct written written;
+
+		write(&evc_target_libvirt, &cpu,
+		      (struct evc_target_options){ .qemu = rows[i].qemu, .libvirt = rows[i].libvirt },
+		      &written);
+		assert_int_equal(says(&written, "<feature policy='require' name='amd-psfd'/>"),
+		                 rows[i].named);
+		assert_int_equal(says(&written, "x86_64-cpu.amd-psfd=on"), !rows[i].named);
+		drop(&written);
+	}
+}
+
 static void pins_follow_the_version(void **state)
 {
 	static const struct {
@@ -211,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(qemu_names_every_wanted_bit),
 		cmocka_unit_test(qemu_gets_a_brand_without_commas),
+		cmocka_unit_test(libvirt_is_given_the_names_that_it_has),
 		cmocka_unit_test(pins_follow_the_version),
 		cmocka_unit_test(tcg_says_what_it_cannot_show),
 		cmocka_unit_test(an_older_qemu_blocks_what_it_has_no_name_for),
