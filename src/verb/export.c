@@ -229,6 +229,21 @@ static void say_what_helps(const struct job *job, const struct evc_findings *fin
 	evc_sink_puts(messages, "a lower mode may do, and --lossy writes it without\n");
 }
 
+/* What people read, and where nothing is written null for it. */
+static void put_json(const struct job *job, const struct evc_target_cpu *cpu, const char *text,
+                     const struct evc_findings *findings, struct evc_sink *out)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "verdict", json_string(evc_verdict_name(evc_findings_verdict(findings))));
+	json_object_set_new(object, "target", json_string(job->target->name));
+	json_object_set_new(object, "mode", json_string(cpu->mode));
+	json_object_set_new(object, "host", job->has_host ? json_string(job->host.name) : json_null());
+	json_object_set_new(object, "text", text ? json_string(text) : json_null());
+	json_object_set_new(object, "findings", evc_report_findings_json(findings));
+	evc_report_json(object, out);
+}
+
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	struct evc_findings findings = { .arena = command->arena };
@@ -248,12 +263,19 @@ static int run(struct evc_command *command, struct evc_error *err)
 	if (status == EVC_OK)
 		status = job.target->write(&cpu, &job.options, &text, &findings, err);
 	if (status == EVC_OK) {
-		evc_report_findings(&findings, command->messages);
+		bool written;
+
 		verdict = evc_findings_verdict(&findings);
-		if (verdict == EVC_YES || evc_args_flag(&command->args, "lossy"))
-			evc_sink_write(command->out, text.text, text.length);
-		else
-			say_what_helps(&job, &findings, command->messages);
+		written = verdict == EVC_YES || evc_args_flag(&command->args, "lossy");
+		if (command->json) {
+			put_json(&job, &cpu, written ? text.text : NULL, &findings, command->out);
+		} else {
+			evc_report_findings(&findings, command->messages);
+			if (written)
+				evc_sink_write(command->out, text.text, text.length);
+			else
+				say_what_helps(&job, &findings, command->messages);
+		}
 		status = evc_verdict_exit(verdict);
 	}
 	evc_sink_free(&text);
