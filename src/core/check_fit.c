@@ -57,6 +57,8 @@ enum evc_feature_id evc_check_announcer(enum evc_feature_id id)
 		return EVC_F_MONITOR;
 	if (id >= EVC_F_XCR0_X87 && id <= EVC_F_XSS_HIGH)
 		return bit->subleaf && bit->reg == EVC_ECX ? EVC_F_XSAVES : EVC_F_XSAVE;
+	if (id >= EVC_F_AMX_MAX_PALETTE && id <= EVC_F_AMX_MOVRS)
+		return EVC_F_AMX_TILE;
 	if (id >= EVC_F_XSTATE_SIZE_AVX && id <= EVC_F_XSTATE_OFFSET_LWP)
 		return component(bit->subleaf);
 	for (size_t i = 0;

@@ -9,6 +9,8 @@
 enum {
 	LEAF_KVM = 0x40000000,
 	LEAF_KVM_FEATURES = 0x40000001,
+	LEAF_CENTAUR = 0xc0000000, /* linux:arch/x86/kvm/cpuid.c shows its range on hosts that have it */
+	LEAF_CENTAUR_LAST = 0xc0000004,
 };
 
 /* Bits that guests are levelled by. */
@@ -149,22 +151,36 @@ static void put_register(const struct evc_offer_work *work, const struct evc_reg
 	leaf->known[place->reg] = (uint32_t)known;
 }
 
+/* 0: the host is not of Centaur's line, or nobody knows. */
+static uint32_t highest_of_centaur(const struct evc_offer_work *work)
+{
+	uint32_t highest = evc_dump_highest(&work->host->cpus[0], LEAF_CENTAUR);
+
+	if (!(work->raw->vendor & EVC_VENDOR_ZHAOXIN))
+		return 0;
+	return highest < LEAF_CENTAUR_LAST ? highest : LEAF_CENTAUR_LAST;
+}
+
 static bool above(const struct evc_offer_work *work, uint32_t leaf)
 {
 	if (leaf < 0x40000000)
 		return work->answer.max_basic && leaf > work->answer.max_basic;
 	if (leaf >> 16 == 0x8000)
 		return work->answer.max_extended && leaf > work->answer.max_extended;
+	if (leaf >= LEAF_CENTAUR)
+		return leaf > highest_of_centaur(work);
 	return leaf >> 16 != 0x4000;
 }
 
-/* The first leaves of the three ranges state the highest. */
+/* The first leaves of the ranges state the highest. */
 static void put_highest(struct evc_offer_work *work, struct evc_leaf *leaf)
 {
 	if (leaf->leaf == 0 && work->answer.max_basic)
 		leaf->value[EVC_EAX] = work->answer.max_basic;
 	if (leaf->leaf == 0x80000000 && work->answer.max_extended)
 		leaf->value[EVC_EAX] = work->answer.max_extended;
+	if (leaf->leaf == LEAF_CENTAUR)
+		leaf->value[EVC_EAX] = highest_of_centaur(work);
 }
 
 static void put_leaves(struct evc_offer_work *work)
