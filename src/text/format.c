@@ -45,13 +45,54 @@ void evc_hosts_add(struct evc_hosts *hosts, struct evc_arena *arena, const struc
 	items[hosts->n - 1].name = name ? name : "?";
 }
 
+static size_t put_utf8(char *to, uint32_t c)
+{
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	static const uint32_t marks[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+
+	for (size_t i = n; i-- > 0; c >>= 6)
+		to[i] = (char)(i ? 0x80 | (c & 0x3f) : marks[n] | c);
+	return n;
+}
+
+/* Windows writes text as UTF-16 where PowerShell redirects a dumper's output; a byte order mark says so. */
+static bool from_utf16(struct evc_span *text, struct evc_arena *arena)
+{
+	const unsigned char *from = (const unsigned char *)text->text;
+	bool little = evc_span_starts(*text, "\xff\xfe");
+	uint32_t high = 0;
+	size_t length = 0;
+	char *to;
+
+	if (!little && !evc_span_starts(*text, "\xfe\xff"))
+		return true;
+	to = evc_arena_alloc(arena, text->length / 2 * 3 + 1);
+	if (!to)
+		return false;
+	for (size_t i = 2; i + 1 < text->length; i += 2) {
+		uint32_t c =
+			little ? from[i] | (uint32_t)from[i + 1] << 8 : from[i + 1] | (uint32_t)from[i] << 8;
+
+		if (high && c >> 10 == 0x37)
+			c = 0x10000 + ((high & 0x3ff) << 10 | (c & 0x3ff));
+		high = c >> 10 == 0x36 ? c : 0;
+		if (!high)
+			length += put_utf8(to + length, c >> 11 == 0x1b ? '?' : c);
+	}
+	*text = (struct evc_span){ to, length };
+	return true;
+}
+
 int evc_hosts_read(struct evc_span text, const char *name, struct evc_arena *arena, struct evc_hosts *hosts,
                    struct evc_error *err)
 {
-	const struct evc_format *format = evc_format_recognise(text);
+	const struct evc_format *format;
 	struct evc_error error = { 0 };
 	int status;
 
+	if (!from_utf16(&text, arena))
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	format = evc_format_recognise(text);
 	if (format)
 		status = format->read(text, name, arena, hosts, &error);
 	else
