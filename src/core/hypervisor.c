@@ -27,6 +27,13 @@ static const struct {
 	{ .signature = "QNXQVMBSQG", .name = "QNX" },
 	{ .signature = "Jailhouse", .name = "Jailhouse" },
 	{ .signature = "VirtualApple", .name = "Apple Rosetta" },
+	{ .signature = "MicrosoftXTA", .name = "Microsoft's x86 on Arm" },
+	{ .signature = "___ NVMM ___", .name = "NetBSD NVMM" },
+	{ .signature = "HAXMHAXMHAXM", .name = "Intel HAXM" },
+	{ .signature = "EVMMEVMMEVMM", .name = "Intel KGT" },
+	{ .signature = "UnisysSpar64", .name = "Unisys s-Par" },
+	{ .signature = "SRESRESRESRE", .name = "Lockheed Martin LMHS" },
+	{ .signature = "NoirVisor ZT", .name = "NoirVisor" },
 };
 
 const char *evc_hypervisor_name(const char *signature)
