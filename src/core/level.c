@@ -282,6 +282,21 @@ static void want_mode(struct evc_level_work *work)
 		level->version = common_version(work, mode);
 }
 
+/* Does only what is not known keep the readable kinds from the mode, or of NULL from every mode? */
+static bool may_be(const struct evc_level_work *work, const struct evc_mode *mode)
+{
+	for (size_t m = 0; m < work->modes->n; m++) {
+		bool all = !mode || evc_mode_covers(work->modes->items[m], mode);
+
+		for (size_t k = 0; k < work->n_kinds && all; k++)
+			all = !work->kinds[k].cpu || evc_level_cell(work, m, k)->version ||
+			      evc_level_cell(work, m, k)->maybe;
+		if (all)
+			return true;
+	}
+	return false;
+}
+
 static void find_mode(struct evc_level_work *work)
 {
 	struct evc_level *level = work->level;
@@ -296,7 +311,9 @@ static void find_mode(struct evc_level_work *work)
 		if (level->mode)
 			level->version = common_version(work, level->mode);
 		finding.kind = EVC_FINDING_NOTE;
-		finding.detail = "no mode is common to all hosts";
+		finding.severity = may_be(work, NULL) ? EVC_DOUBT : EVC_BLOCKS;
+		finding.detail = finding.severity == EVC_DOUBT ? "no mode is surely common to all hosts"
+		                                               : "no mode is common to all hosts";
 		if (!level->mode)
 			evc_level_find(work, finding);
 		/* Of vendors that must not be mixed it is said that they are; the rest would confuse. */
@@ -307,6 +324,7 @@ static void find_mode(struct evc_level_work *work)
 	finding.detail = "";
 	finding.subject = level->mode ? level->mode->key : "no mode";
 	if (floor && (!level->mode || !evc_mode_covers(level->mode, floor))) {
+		finding.severity = !work->options->mode && may_be(work, floor) ? EVC_DOUBT : EVC_BLOCKS;
 		finding.other = floor->key;
 		evc_level_find(work, finding);
 	}

@@ -348,9 +348,15 @@ static void find_alone(struct evc_level_work *work)
 {
 	bool *reached = evc_arena_array(work->arena, work->modes->n, sizeof(*reached));
 	struct evc_level *level = work->level;
+	size_t n_readable = 0;
 
-	for (size_t k = 0; k < work->n_kinds; k++)
+	for (size_t k = 0; k < work->n_kinds; k++) {
 		level->parts[k].without = level->mode;
+		n_readable += work->kinds[k].cpu != NULL;
+	}
+	/* Without the only one there is nobody to have a level. */
+	if (n_readable < 2)
+		return;
 	for (size_t m = 0; reached && m < work->modes->n; m++) {
 		size_t k = work->failing[m];
 		struct evc_level_part *part = &level->parts[k];

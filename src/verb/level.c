@@ -82,6 +82,8 @@ static void put_headline(const struct answer *answer, struct evc_sink *out)
 		if (level->n_unreadable)
 			evc_sink_printf(out, ": %zu of %zu hosts could not be read", level->n_unreadable,
 			                level->n_hosts);
+		else
+			evc_sink_puts(out, ": what is not known decides");
 		if (level->n_unreadable && readable)
 			evc_sink_printf(out, " (the other %zu: %s)", readable, mode);
 		evc_sink_puts(out, "\n");
