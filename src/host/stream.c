@@ -290,7 +290,7 @@ static void count_host(struct stream *stream, struct evc_kind *kind, struct evc_
 	kind->n_hosts++;
 	stream->kinds.n_hosts++;
 	if (kind->n_names < EVC_STREAM_NAMES && name.length)
-		kind->names[kind->n_names++] = evc_arena_string(stream->arena, name.text, name.length);
+		kind->names[kind->n_names++] = evc_arena_name(stream->arena, name.text, name.length);
 }
 
 static int add_kind(struct stream *stream, const struct evc_host *host, const struct text *text)
