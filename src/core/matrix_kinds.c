@@ -48,15 +48,18 @@ static bool is_known_whole(const struct evc_set *asked, const struct evc_cpu *cp
 	return evc_set_is_empty(&unknown);
 }
 
-static uint32_t find_class(struct classes *classes, const struct evc_cpu *cpu)
+static uint32_t find_class(struct classes *classes, const struct evc_cpu *cpu, const struct evc_cpu *guest)
 {
 	size_t slot;
 
 	if (!cpu || !cpu->identified)
 		return 0;
 	/* Of one kind with itself only; where nothing is unknown, no class is needed. */
+	if (!cpu->microcode && is_known_whole(&classes->asked, cpu) &&
+	    (!guest || is_known_whole(&classes->asked, guest)))
+		return 0;
 	if (!cpu->microcode)
-		return is_known_whole(&classes->asked, cpu) ? 0 : (uint32_t)(classes->n_single++ | 1U << 31);
+		return (uint32_t)(classes->n_single++ | 1U << 31);
 	slot = (size_t)hash_cpu(&classes->asked, cpu) & classes->mask;
 	for (; classes->table[slot]; slot = (slot + 1) & classes->mask)
 		if (evc_check_same_kind(&classes->asked, classes->cpu[classes->table[slot] - 1], cpu))
@@ -168,7 +171,7 @@ int evc_matrix_prepare(const struct evc_cpu *const *guests, const struct evc_cpu
 	if (evc_arena_failed(arena))
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		uint64_t class = find_class(&kinds.classes, hosts[i]);
+		uint64_t class = find_class(&kinds.classes, hosts[i], guests[i]);
 
 		evc_matrix_pack(&list, guests[i], hosts[i], words);
 		words[kinds.n_words - 1] = (guests[i] ? class : 0) << 32 | class;
