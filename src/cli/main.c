@@ -57,7 +57,6 @@ static int write_out(const struct evc_sink *out)
 
 static int finish(struct evc_command *command, int status, const struct evc_error *err, const char *verb)
 {
-	char text[512];
 	int written;
 
 	tame(command->out);
@@ -66,6 +65,8 @@ static int finish(struct evc_command *command, int status, const struct evc_erro
 	if (command->messages->length)
 		fwrite(command->messages->text, 1, command->messages->length, stderr);
 	if (status < 0) {
+		char text[512];
+
 		evc_error_format(err, text, sizeof(text));
 		evc_span_tame(evc_span_from(text), text);
 		fprintf(stderr, "evc: %s: %s\n", verb, text);
