@@ -212,6 +212,30 @@ static int verdict_exit(const struct evc_matrix_view *view)
 	return evc_verdict_exit(EVC_YES);
 }
 
+static bool has_unknown(const struct evc_matrix *matrix, const struct evc_matrix_bits *bits)
+{
+	for (size_t w = 0; w < matrix->n_kinds * matrix->row_words; w++)
+		if (bits->unknown[w])
+			return true;
+	return false;
+}
+
+/* Without it nobody tells whether two equal dumps are of equal hosts, and much of the matrix may be unknown.
+ */
+static void tell_microcode(struct evc_command *command, const struct evc_cpu *const *hosts, size_t n)
+{
+	size_t without = 0;
+
+	for (size_t i = 0; i < n; i++)
+		without += hosts[i] && !hosts[i]->microcode;
+	if (without)
+		evc_sink_printf(
+			command->messages,
+			"evc: the microcode of %zu of %zu hosts is not known, so that what their dumps do "
+			"not say is not taken as equal; evc capture records it\n",
+			without, n);
+}
+
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	struct evc_modes modes = { 0 };
@@ -264,7 +288,12 @@ static int run(struct evc_command *command, struct evc_error *err)
 		                        .title = title };
 
 	status = put(command, &view, err);
-	return status < 0 ? status : verdict_exit(&view);
+	if (status < 0)
+		return status;
+	status = verdict_exit(&view);
+	if (has_unknown(&matrix, &bits))
+		tell_microcode(command, hosts, sides.n);
+	return status;
 }
 
 const struct evc_verb evc_verb_matrix = {
