@@ -87,6 +87,16 @@ def check_hosts(tap):
     tap.result("kvm" in inside(OLD, "ls", "/dev"), "they have /dev/kvm")
 
 
+def check_owner(tap):
+    """A process that has ended, and been reaped, cannot own a host: what was begun for it would stay for ever."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    done = lab("up", "late=phenom", "--while", str(gone.pid))
+    left = json.loads(lab("list", "--json").stdout)["hosts"]
+    tap.result(done.returncode != 0 and b"is gone already" in done.stderr and "late" not in {one["name"] for one in left},
+               "a host of a process that is gone is refused, and nothing is left of it", done.stderr.decode().splitlines())
+
+
 def check_end(tap, folder):
     pids = {one["name"]: one["pid"] for one in json.loads(lab("list", "--json").stdout)["hosts"]}
     os.kill(pids[OLD], signal.SIGKILL)
@@ -303,6 +313,7 @@ def check_all(tap, folder):
     check_run(tap)
     check_moves(tap)
     check_refusal(tap)
+    check_owner(tap)
     check_end(tap, os.environ["EVC_LAB"])
 
 

@@ -150,6 +150,26 @@ static void says_why_there_are_no_msrs(void **state)
 	assert_string_equal(probe.msr, "not for this user");
 }
 
+/* A register that faults is not there, which is what zero says; one that was not asked for is unknown. */
+static void tells_a_register_that_faults_from_one_that_was_not_asked_for(void **state)
+{
+	struct evc_error err = { 0 };
+	struct evc_probe probe;
+	uint64_t known;
+
+	(void)state;
+	assert_int_equal(read_text(CPUID
+	                           "--- msr\ncpu 0 0x480 faults\ncpu 0 0x8b 0x1\ncpu 0 0xce what\n--- end\n",
+	                           &probe, &err),
+	                 EVC_OK);
+	assert_string_equal(probe.msr, "");
+	assert_int_equal(evc_dump_register(&probe.host.cpus[0], 0x480, 0, EVC_MSR, &known), 0);
+	assert_true(known == UINT64_MAX);
+	assert_int_equal(evc_dump_register(&probe.host.cpus[0], 0x8b, 0, EVC_MSR, &known), 1);
+	evc_dump_register(&probe.host.cpus[0], 0xce, 0, EVC_MSR, &known);
+	assert_true(known == 0);
+}
+
 static void sees_xcr0_that_is_not_the_same_everywhere(void **state)
 {
 	struct evc_error err = { 0 };
@@ -215,6 +235,7 @@ int main(void)
 		cmocka_unit_test(says_that_the_end_is_not_there),
 		cmocka_unit_test(notices_cpus_that_it_could_not_get_to),
 		cmocka_unit_test(says_why_there_are_no_msrs),
+		cmocka_unit_test(tells_a_register_that_faults_from_one_that_was_not_asked_for),
 		cmocka_unit_test(sees_xcr0_that_is_not_the_same_everywhere),
 		cmocka_unit_test(takes_the_last_of_two),
 	};
