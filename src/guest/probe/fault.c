@@ -12,8 +12,8 @@
 #include <ucontext.h>
 
 enum {
-	RESTORER = 0x04000000, /* SA_RESTORER, which the C library keeps to itself */
-	STUCK_SECONDS = 3,
+	RESTORER = 0x04000000,  /* SA_RESTORER, which the C library keeps to itself */
+	STUCK_SECONDS = 2,      /* twice */
 	SIZE_STACK = 64 * 1024, /* room for a frame with all vector and tile registers */
 };
 
@@ -29,7 +29,8 @@ unsigned char probe_memory[PROBE_MEMORY] __attribute__((aligned(4096)));
 
 static unsigned char signal_stack[SIZE_STACK] __attribute__((aligned(4096)));
 static volatile int vector;
-static volatile bool stuck;
+static volatile bool running, stuck;
+static volatile int ticks; /* of the timer since the code began */
 
 /* Written and read by the assembler below. */
 extern uint64_t probe_stack;
@@ -71,6 +72,9 @@ static void handle(int number, siginfo_t *info, void *context)
 	ucontext_t *frame = context;
 
 	(void)info;
+	/* The first tick may come right after the code began: the second one cannot. */
+	if (number == SIGALRM && (!running || ++ticks < 2))
+		return;
 	if (number == SIGALRM)
 		stuck = true;
 	else
@@ -83,7 +87,7 @@ void probe_catch(void)
 	static const int numbers[] = { SIGILL, SIGSEGV, SIGBUS, SIGFPE, SIGTRAP, SIGALRM };
 	const stack_t stack = { .ss_sp = signal_stack, .ss_size = sizeof(signal_stack) };
 	const struct action action = { .handler = handle,
-		                       .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER,
+		                       .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | RESTORER,
 		                       .restorer = probe_restore };
 
 	probe_call(SYS_sigaltstack, (long)&stack, 0, 0, 0);
@@ -91,9 +95,11 @@ void probe_catch(void)
 		probe_call(SYS_rt_sigaction, numbers[i], (long)&action, 0, sizeof(action.mask));
 }
 
-static void alarm_in(long seconds)
+/* One timer for all of it: setting it for each instruction would be most of what this program does. */
+static void start_timer(void)
 {
-	const struct itimerval timer = { .it_value = { .tv_sec = seconds } };
+	const struct itimerval timer = { .it_interval = { .tv_sec = STUCK_SECONDS },
+		                         .it_value = { .tv_sec = STUCK_SECONDS } };
 
 	probe_call(SYS_setitimer, ITIMER_REAL, (long)&timer, 0, 0);
 }
@@ -101,12 +107,17 @@ static void alarm_in(long seconds)
 struct probe_outcome probe_run(void (*code)(void))
 {
 	struct probe_outcome outcome;
+	static bool timed;
 
+	if (!timed)
+		start_timer();
+	timed = true;
 	vector = -1;
 	stuck = false;
-	alarm_in(STUCK_SECONDS);
+	ticks = 0;
+	running = true;
 	outcome.eax = probe_enter(code, probe_memory);
-	alarm_in(0);
+	running = false;
 	outcome.vector = vector;
 	outcome.stuck = stuck;
 	return outcome;

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guest/probe/probe.h"
 
-enum { SIZE_LINE = 512 };
+enum { SIZE_TEXT = 4096, ENOUGH = SIZE_TEXT - 512 /* a line fits behind it */ };
 
-static char line[SIZE_LINE];
-static size_t n_line;
+static char held[SIZE_TEXT];
+static size_t n_held;
 
 void probe_flush(void)
 {
-	probe_write(line, n_line);
-	n_line = 0;
+	if (n_held)
+		probe_write(held, n_held);
+	n_held = 0;
 }
 
+/* Many lines at once, since each write is a way to the kernel; whole ones, since a kernel prints in between.
+ */
 void probe_put(const char *text)
 {
 	for (; *text; text++) {
-		line[n_line++] = *text;
-		if (*text == '\n' || n_line == SIZE_LINE)
+		held[n_held++] = *text;
+		if (n_held == SIZE_TEXT || (*text == '\n' && n_held > ENOUGH))
 			probe_flush();
 	}
 }

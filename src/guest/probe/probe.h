@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* --- print.c: lines are written whole, with what was put before --- */
+/* --- print.c: what was put goes out when there is enough of it, or by probe_flush --- */
 
 void probe_put(const char *text);
 void probe_put_hex(uint64_t value, int digits); /* that many digits, 0: as many as there are */

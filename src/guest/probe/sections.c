@@ -179,4 +179,5 @@ void probe_sections(void)
 	put_msrs();
 	put_instructions();
 	probe_put("--- end\n");
+	probe_flush();
 }
