@@ -147,6 +147,15 @@ def check_inside(tap):
                "the probe guest under KVM sees amd-zen as predicted", wrong(told) + said)
 
 
+def check_bare_kvm(tap):
+    """QEMU's own part in it, and what RDMSR says in a guest of a real KVM."""
+    status, told, said = verify("--mode", "lab-greyhound", "--micro", "--bare", host=HOST)
+    mode = told["modes"][0] if told else {"bare": {"msrs": 0}, "micro": {"msrs": 0}, "reduced": ["?"]}
+    tap.result(status == HELD and told["accelerator"] == "kvm" and not mode["reduced"] and not wrong(told),
+               "the bare guest under KVM sees lab-greyhound whole, as the micro-VM does", wrong(told) + said)
+    tap.result(mode["bare"]["msrs"] > 30 and mode["micro"]["msrs"] > 30, "MSRs are among what both saw", [str(mode)[:200]])
+
+
 def check_cost(tap):
     status, told, said = verify("--cost", host=HOST)
     good = status == 0 and told and told["least_cycles"] <= told["median_cycles"] and told["rate"] > 100
@@ -173,6 +182,7 @@ def check_lab(tap, folder, program):
     check_mask(tap)
     check_cost(tap)
     check_machine(tap, program)
+    check_bare_kvm(tap)
     check_inside(tap)
 
 
