@@ -3,7 +3,7 @@
 
 #include "base/sink.h"
 #include "base/span.h"
-#include "host/spawn.h"
+#include "host/qemu.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 enum {
-	QEMU_TIMEOUT_MS = 5000,
 	MAX_SMALL = 8192, /* bytes of a small file that are looked at */
 };
 
@@ -176,38 +175,19 @@ static const char *read_options(struct evc_arena *arena, const char *module)
 	return result;
 }
 
-/* The word after "version" of what the program prints: "QEMU emulator version 7.2.22 (Debian ...)". */
-static const char *version_word(struct evc_arena *arena, const char *text)
-{
-	struct evc_span rest = evc_span_from(text), word;
-
-	while (evc_span_word(&rest, &word))
-		if (evc_span_equals(word, "version") && evc_span_word(&rest, &word))
-			return evc_arena_string(arena, word.text, word.length);
-	return NULL;
-}
-
-/* QEMU's version by its name in distributions; "" and a note when there is none or it does not answer. */
+/* QEMU's version; "" and a note when there is none or it does not answer. */
 static const char *read_qemu(const char *host, struct evc_arena *arena, struct evc_findings *findings)
 {
-	static const char *const names[] = { "qemu-system-x86_64", "qemu-kvm", "/usr/libexec/qemu-kvm" };
-	const char *trouble = NULL;
+	struct evc_qemu_program program;
+	struct evc_error error = { 0 };
+	int status = evc_qemu_program(NULL, NULL, arena, &program, &error);
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *const argv[] = { names[i], "--version", NULL };
-		const char *text, *version = NULL;
-		struct evc_error error = { 0 };
-		int status = evc_spawn_output(argv, QEMU_TIMEOUT_MS, arena, &text, &error);
-
-		if (status == EVC_OK)
-			version = version_word(arena, text);
-		if (version)
-			return version;
-		if (status != EVC_ERR_UNSUPPORTED)
-			trouble = evc_arena_printf(arena, "QEMU's version is not known: %s",
-			                           status ? error.text : "it printed none");
-	}
-	note(findings, host, trouble ? trouble : "no QEMU is installed");
+	if (status == EVC_OK)
+		return program.version;
+	note(findings, host,
+	     status == EVC_ERR_UNSUPPORTED
+	             ? "no QEMU is installed"
+	             : evc_arena_printf(arena, "QEMU's version is not known: %s", error.text));
 	return "";
 }
 
