@@ -87,11 +87,9 @@ void evc_check_settle(struct evc_cpu *cpu)
 
 void evc_check_asked(struct evc_set *ret_set)
 {
-	static const enum evc_rule rules[] = { EVC_RULE_AND, EVC_RULE_MIN, EVC_RULE_MAX, EVC_RULE_SAME };
-	struct evc_set set = { 0 };
+	struct evc_set set = evc_rule_sets[EVC_RULE_AND];
 
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		set = evc_set_or(&set, &evc_rule_sets[rules[i]]);
+	/* All fields, whatever their rule. */
 	for (int slot = 0; slot < EVC_N_SLOTS; slot++)
 		evc_set_add(&set, evc_slots[slot]);
 	for (unsigned id = 0; id < EVC_N_FEATURES; id++)

@@ -149,6 +149,58 @@ static void a_twin_that_has_it_means_firmware_or_microcode(void **state)
 	assert_int_equal(evc_check_cause(&host, EVC_F_SPEC_CTRL, &guest, &options), EVC_CAUSE_MICROCODE);
 }
 
+static void a_twin_has_the_same_signature_of_the_same_vendor(void **state)
+{
+	struct evc_cpu a, b;
+	struct evc_check_side other = side(HASWELL, &a), host = side(HASWELL, &b);
+
+	(void)state;
+	evc_set_add(&a.has, EVC_F_AVX512F);
+	assert_int_equal(evc_check_cause(&host, EVC_F_AVX512F, &other, NULL), EVC_CAUSE_FIRMWARE);
+	strcpy(a.vendor_id, "GenuineIotel");
+	assert_int_equal(evc_check_cause(&host, EVC_F_AVX512F, &other, NULL), EVC_CAUSE_OLDER);
+	strcpy(a.vendor_id, b.vendor_id);
+	a.signature++;
+	assert_int_equal(evc_check_cause(&host, EVC_F_AVX512F, &other, NULL), EVC_CAUSE_OLDER);
+}
+
+static void a_host_that_is_a_guest_was_not_given_it(void **state)
+{
+	struct evc_cpu cpu;
+	struct evc_check_side host = side(HASWELL, &cpu);
+
+	(void)state;
+	evc_set_add(&cpu.has, EVC_F_HYPERVISOR);
+	assert_int_equal(evc_check_cause(&host, EVC_F_AVX512F, NULL, NULL), EVC_CAUSE_NESTED);
+}
+
+static void clocks_may_be_250_ppm_apart(void **state)
+{
+	static const struct {
+		uint32_t khz;
+		bool told;
+	} rows[] = {
+		{ .khz = 2000500 }, { .khz = 2000501, .told = true },
+		{ .khz = 1999500 }, { .khz = 1999499, .told = true },
+		{ .khz = 0 },
+	};
+	struct evc_cpu a, b;
+	struct evc_check_side guest = side(HASWELL, &a), host = side(HASWELL, &b);
+
+	(void)state;
+	guest.tsc_khz = 2000000;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct evc_findings findings = { .arena = &arena };
+		bool told = false;
+
+		host.tsc_khz = rows[i].khz;
+		evc_check_move(&guest, &host, NULL, &findings);
+		for (size_t f = 0; f < findings.n; f++)
+			told |= strstr(findings.items[f].detail, "TSC scaling") != NULL;
+		assert_int_equal(told, rows[i].told);
+	}
+}
+
 static void an_unreadable_side_is_unknown(void **state)
 {
 	struct evc_findings findings = { .arena = &arena };
@@ -277,6 +329,9 @@ int main(void)
 		cmocka_unit_test(equal_machines_fit_whatever_their_apic_ids_and_os),
 		cmocka_unit_test(extensions_of_an_mwait_that_is_not_there_are_none),
 		cmocka_unit_test(a_twin_that_has_it_means_firmware_or_microcode),
+		cmocka_unit_test(a_twin_has_the_same_signature_of_the_same_vendor),
+		cmocka_unit_test(a_host_that_is_a_guest_was_not_given_it),
+		cmocka_unit_test(clocks_may_be_250_ppm_apart),
 		cmocka_unit_test(an_unreadable_side_is_unknown),
 		cmocka_unit_test(a_bit_that_nobody_knows_is_never_a_yes),
 		cmocka_unit_test(a_missing_state_component_blocks),
