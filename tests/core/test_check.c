@@ -216,15 +216,35 @@ static void an_unreadable_side_is_unknown(void **state)
 
 static void a_bit_that_nobody_knows_is_never_a_yes(void **state)
 {
+	struct evc_findings findings = { .arena = &arena };
 	struct evc_cpu a, b;
+	struct evc_check_side guest = side(HASWELL, &a), host = side(HASWELL, &b);
 
 	(void)state;
-	side(HASWELL, &a);
 	memset(&a.known, 0xff, sizeof(a.known));
 	b = a;
 	evc_set_drop(&b.known, EVC_F_AVX2);
 	evc_set_drop(&b.has, EVC_F_AVX2);
 	assert_int_equal(evc_check_fits(&a, &b, NULL), EVC_UNKNOWN);
+	assert_int_equal(evc_check_move(&guest, &host, NULL, &findings), EVC_UNKNOWN);
+	assert_non_null(find(&findings, EVC_FINDING_UNSURE, EVC_F_AVX2));
+}
+
+static void a_host_whose_vendor_nobody_knows_does_not_join(void **state)
+{
+	struct evc_findings findings = { .arena = &arena };
+	const struct evc_mode *mode;
+	unsigned version;
+	struct evc_cpu cpu;
+	struct evc_check_side host = side(HASWELL, &cpu);
+
+	(void)state;
+	cpu.vendor_id[0] = '\0';
+	assert_int_equal(
+		evc_modes_find(&evc_builtin_modes, evc_span_from("intel-haswell"), &mode, &version, NULL),
+		EVC_OK);
+	assert_int_equal(evc_check_join(mode, 1, &host, NULL, &findings), EVC_UNKNOWN);
+	assert_non_null(find(&findings, EVC_FINDING_UNSURE, EVC_F_CPU_VENDORID_0));
 }
 
 static void a_missing_state_component_blocks(void **state)
@@ -338,6 +358,7 @@ int main(void)
 		cmocka_unit_test(tells_who_could_not_come_back),
 		cmocka_unit_test(clocks_and_nesting_are_risks_that_do_not_block),
 		cmocka_unit_test(a_host_joins_at_its_own_mode_and_not_above),
+		cmocka_unit_test(a_host_whose_vendor_nobody_knows_does_not_join),
 		cmocka_unit_test(the_nearest_host_lacks_least),
 	};
 
