@@ -88,7 +88,12 @@ def source(table):
            "const struct evc_linux_option_names evc_linux_configs[EVC_LINUX_N_CONFIGS] = {"]
     for name, (symbol, values) in table.options.items():
         mask = " | ".join(f"UINT32_C(1) << {constant('IS', value)}" for value in values)
-        out.append(f'\t{{ .name = "{name}", .symbol = "{symbol}", .values = {mask} }},')
+        out.append(f'\t{{ .name = "{name}", .symbol = "{symbol}", .values = {mask}, .said = "{", ".join(values)}" }},')
+    out += ["};", f'const char evc_linux_config_names[] = "{" ".join(table.options)}";\n',
+            "const char *const evc_linux_config_asks[EVC_LINUX_N_CONFIGS][EVC_LINUX_N_CONFIG_VALUES] = {"]
+    for name, (_, values) in table.options.items():
+        asks = ", ".join(f'[{constant("IS", value)}] = "config.{name}={value}"' for value in values)
+        out.append(f"\t[{constant('CONFIG', name)}] = {{ {asks} }},")
     out += ["};\n", "const char *const evc_linux_config_values[EVC_LINUX_N_CONFIG_VALUES] = {"]
     out += [f'\t"{value}",' for value in VALUES] + ["};\n", "const struct evc_linux_build evc_linux_builds[] = {"]
     for name, since, values in table.builds:

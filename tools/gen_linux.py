@@ -371,7 +371,7 @@ class Source:
                  for (signature, platforms), (revision, _) in sorted(tree.microcodes.items())]
         switches = ", ".join(str(tree.switches[name][0]) if name in tree.switches else "0" for name in self.ids.switches)
         major, minor, patch = tree.version()
-        return f"""\t{{ .name = "{tree.name}", .title = "{tree.title}", .version = {major * 256 + minor}, .patch = {patch},
+        return f"""\t{{ .name = "{tree.name}", .title = "{tree.title}", .distribution = "{tree.title.split()[0].lower()}", .version = {major * 256 + minor}, .patch = {patch},
 \t  .headers_only = {str(tree.headers_only).lower()}, .places = {places}, .bug_numbers = {numbers},
 \t  .flags = {flags}, .n_flags = {n_flags}, .bugs = {bugs}, .n_bugs = {n_bugs}, .vmx = {vmx}, .n_vmx = {n_vmx},
 \t  .words = {self.array("struct evc_linux_word", words)}, .n_words = {len(words)},

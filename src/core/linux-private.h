@@ -128,6 +128,14 @@ struct evc_linux_tri evc_linux_switched(struct evc_linux_work *work, enum evc_li
  * given. */
 struct evc_linux_tri evc_linux_option(struct evc_linux_work *work, const char *word, bool usual);
 
+/* An option of the configuration has that value. (linux_builds.c) */
+struct evc_linux_tri evc_linux_configured(struct evc_linux_work *work, enum evc_linux_config option,
+                                          enum evc_linux_config_value value);
+
+/* config.NAME=VALUE: EVC_ERR_USAGE for what is no option or no value of it. */
+int evc_linux_config_set(struct evc_linux_env *env, struct evc_span name, struct evc_span value,
+                         struct evc_error *err);
+
 /* --- facts that several rules need (linux_facts.c) ------------------------------------------------ */
 
 /* The revision of the microcode, as the kernel keeps it. */

@@ -26,7 +26,8 @@
 #include "core/cpu.h"
 #include "core/dump.h"
 #include "core/feature.h"
-#include "linux-ids.h" /* enum evc_linux_flag, _bug, _vmx, _list, _switch: generated */
+#include "linux-builds.h" /* enum evc_linux_config, _config_value: generated */
+#include "linux-ids.h"    /* enum evc_linux_flag, _bug, _vmx, _list, _switch: generated */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -82,9 +83,10 @@ struct evc_linux_microcode {
 };
 
 struct evc_linux_tree {
-	const char *name;  /* "6.1.192" */
-	const char *title; /* "Debian 12" */
-	uint16_t version;  /* major * 256 + minor */
+	const char *name;         /* "6.1.192" */
+	const char *title;        /* "Debian 12" */
+	const char *distribution; /* who built it: "debian" */
+	uint16_t version;         /* major * 256 + minor */
 	uint16_t patch;
 	bool headers_only;      /* names were read, code was not: rules are those of the nearest whole tree */
 	const uint16_t *places; /* of each enum evc_linux_flag, or EVC_LINUX_NOWHERE */
@@ -122,8 +124,40 @@ enum evc_linux_match {
 	EVC_LINUX_FIRST,  /* older than all that were read: the first */
 };
 
+/* --- how kernels are built -------------------------------------------------------------------- */
+
+/* An option of the configuration on which a line hangs. */
+struct evc_linux_option_names {
+	const char *name;   /* "5level" */
+	const char *symbol; /* "X86_5LEVEL" */
+	uint32_t values;    /* mask of enum evc_linux_config_value */
+	const char *said;   /* these, for people */
+};
+extern const struct evc_linux_option_names evc_linux_configs[EVC_LINUX_N_CONFIGS];
+extern const char *const evc_linux_config_values[EVC_LINUX_N_CONFIG_VALUES];
+extern const char evc_linux_config_names[]; /* all, for people */
+
+/* "config.5level=no", as a setting and as a node's text; NULL where it is no value of the option. */
+extern const char *const evc_linux_config_asks[EVC_LINUX_N_CONFIGS][EVC_LINUX_N_CONFIG_VALUES];
+
+/* What a distribution chose, from a version on. */
+struct evc_linux_build {
+	const char *distribution; /* "debian"; "kconfig": nobody chose */
+	uint16_t since;           /* major * 256 + minor */
+	uint8_t values[EVC_LINUX_N_CONFIGS];
+};
+
+/* Rows of one distribution from old to new; the first row is kconfig's. */
+extern const struct evc_linux_build evc_linux_builds[];
+extern const size_t evc_n_linux_builds;
+
+/* The row that holds for a version of a distribution's; of one that is not known, kconfig's. */
+const struct evc_linux_build *evc_linux_build_find(struct evc_span distribution, unsigned version);
+
 struct evc_linux_kernel {
 	const struct evc_linux_tree *tree;
+	const struct evc_linux_build *build; /* how it was configured */
+	bool built;                          /* that is known, else taken to be so */
 	enum evc_linux_match match;
 	bool vendors; /* a vendor's kernel with changes of its own that were not read (el8, uek, azure …) */
 };
@@ -138,6 +172,7 @@ int evc_linux_find(struct evc_span name, struct evc_linux_kernel *ret_kernel, st
 struct evc_linux_alias {
 	const char *name;
 	const char *tree;
+	uint16_t version; /* of the kernel, where it is not its tree's */
 	bool vendors;
 };
 extern const struct evc_linux_alias evc_linux_aliases[];
@@ -205,13 +240,14 @@ struct evc_linux_env {
 	unsigned n_msrs;
 	char cmdline[EVC_LINUX_CMDLINE];        /* boot options, as /proc/cmdline has them */
 	bool has_cmdline;                       /* even if it is empty */
+	uint8_t config[EVC_LINUX_N_CONFIGS];    /* 1 + enum evc_linux_config_value; 0: as the build has it */
 	uint32_t tsc_khz;                       /* 0: as the dump's facts say */
 	uint32_t cpus, sockets, cores, threads; /* 0: as the dump says */
 };
 
 /*
  * One "KEY=VALUE": hypervisor=kvm, msr.0x10a=0x4 or msr.0x140=fault, cmdline=…, tsc-khz=…, microcode=…,
- * smp=4 or smp=4,sockets=1,cores=2,threads=2.  EVC_ERR_USAGE with what is wrong.
+ * smp=4 or smp=4,sockets=1,cores=2,threads=2, config.5level=no.  EVC_ERR_USAGE with what is wrong.
  */
 int evc_linux_env_set(struct evc_linux_env *env, struct evc_span setting, struct evc_error *err);
 
@@ -273,6 +309,9 @@ struct evc_linux_trace;
 /* What is asked. */
 struct evc_linux_question {
 	const struct evc_linux_tree *tree;
+	const struct evc_linux_build
+		*build;                  /* how it was configured; NULL: as its tree's distribution does */
+	bool built;                      /* that is known, not taken to be so */
 	const struct evc_linux_env *env; /* NULL: all zero */
 	const struct evc_dump *dump;     /* the logical CPU */
 	const struct evc_host *host;     /* its machine: facts, and the other CPUs; NULL: that dump is all */
@@ -341,7 +380,7 @@ enum evc_linux_reason {
 	EVC_LINUX_REASON_ROW,      /* id: enum evc_linux_list; row: the row that matched, NULL: none */
 	EVC_LINUX_REASON_READABLE, /* number: MSR that can be read */
 	EVC_LINUX_REASON_PLATFORM, /* id: enum evc_linux_platform */
-	EVC_LINUX_REASON_OPTION,   /* text: boot option or configuration */
+	EVC_LINUX_REASON_OPTION,   /* text: boot option, or config.NAME=VALUE of the configuration */
 	EVC_LINUX_REASON_SWITCH,   /* id: enum evc_linux_switch: number is the tree's */
 	EVC_LINUX_REASON_CPU,      /* cpus */
 	EVC_LINUX_REASON_NUMBER,   /* text: what, number: its value, limit: what it was compared with */
@@ -363,6 +402,9 @@ struct evc_linux_node {
 	struct evc_linux_cpus cpus;
 	uint32_t depends;
 };
+
+/* Is it an option of the configuration, and not of the command line? */
+bool evc_linux_is_config(const struct evc_linux_node *node);
 
 enum evc_linux_target {
 	EVC_LINUX_TARGET_FLAG,

@@ -184,6 +184,8 @@ int evc_linux_env_set(struct evc_linux_env *env, struct evc_span setting, struct
 		return set_platform(env, value, err);
 	if (evc_span_starts(key, "msr."))
 		return set_msr(env, key, value, err);
+	if (evc_span_skip(&key, "config."))
+		return evc_linux_config_set(env, key, value, err);
 	if (evc_span_equals(key, "cmdline"))
 		return set_cmdline(env, value, err);
 	if (evc_span_equals(key, "tsc-khz"))
@@ -193,6 +195,6 @@ int evc_linux_env_set(struct evc_linux_env *env, struct evc_span setting, struct
 	if (evc_span_equals(key, "smp"))
 		return set_shape(env, value, err);
 	return evc_fail(err, EVC_ERR_USAGE,
-	                "%.*s: unknown; one of hypervisor msr.N cmdline tsc-khz microcode smp",
+	                "%.*s: unknown; one of hypervisor msr.N cmdline config.NAME tsc-khz microcode smp",
 	                (int)(key.length < 40 ? key.length : 40), key.text);
 }

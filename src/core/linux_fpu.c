@@ -132,24 +132,38 @@ static void xstate(struct evc_linux_work *work)
 	evc_linux_forbid(work, EVC_LINUX_F_XSAVE, evc_linux_not(work, sane), where);
 }
 
-/* Transactions are switched off, where that can be, by the usual configuration; always where they always
- * abort. */
+/* Are transactions switched on: by a boot option, else as it is configured.  auto: unless buffers leak. */
+static struct evc_linux_tri tsx_wanted(struct evc_linux_work *work)
+{
+	struct evc_linux_tri on = evc_linux_option(work, "tsx=on", true);
+	struct evc_linux_tri automatic = evc_linux_option(work, "tsx=auto", true);
+	struct evc_linux_tri said = evc_linux_or(
+		work, on, evc_linux_or(work, automatic, evc_linux_option(work, "tsx=off", true)));
+
+#define BUILT(value) evc_linux_configured(work, EVC_LINUX_CONFIG_TSX, EVC_LINUX_IS_##value)
+	on = evc_linux_or(work, on, evc_linux_and(work, evc_linux_not(work, said), BUILT(ON)));
+	automatic =
+		evc_linux_or(work, automatic, evc_linux_and(work, evc_linux_not(work, said), BUILT(AUTO)));
+#undef BUILT
+	return evc_linux_or(work, on,
+	                    evc_linux_and(work, automatic,
+	                                  evc_linux_not(work, evc_linux_has_bug(work, EVC_LINUX_B_TAA))));
+}
+
+/* Transactions are switched off or on where that can be; off always where they always abort. */
 static void tsx(struct evc_linux_work *work)
 {
 	const char *where = "tsx.c:tsx_init";
 	struct evc_linux_tri off, on, control, aborts;
 
-	if (HAS(RTM).truth == EVC_ABSENT && HAS(HLE).truth == EVC_ABSENT &&
-	    evc_linux_option(work, "tsx=on", false).truth != EVC_PRESENT)
-		return;
 	if (work->tree->bug_numbers[EVC_LINUX_B_TAA] == EVC_LINUX_NO_BUG)
 		return;
 	aborts = SWITCH(RTM_ALWAYS_ABORT) ? HAS(RTM_ALWAYS_ABORT) : evc_linux_no();
 	control = evc_linux_and(work, HAS(ARCH_CAPABILITIES), FEATURE(TSX_CTRL));
 	control = evc_linux_and(work, control, evc_linux_not(work, aborts));
-	on = evc_linux_or(work, evc_linux_option(work, "tsx=on", true),
-	                  evc_linux_and(work, evc_linux_option(work, "tsx=auto", true),
-	                                evc_linux_not(work, evc_linux_has_bug(work, EVC_LINUX_B_TAA))));
+	if (control.truth == EVC_ABSENT && HAS(RTM).truth == EVC_ABSENT && HAS(HLE).truth == EVC_ABSENT)
+		return;
+	on = tsx_wanted(work);
 	off = evc_linux_or(work, aborts, evc_linux_and(work, control, evc_linux_not(work, on)));
 	evc_linux_forbid(work, EVC_LINUX_F_RTM, off, where);
 	evc_linux_forbid(work, EVC_LINUX_F_HLE, off, where);
@@ -165,11 +179,16 @@ void evc_linux_control_registers(struct evc_linux_work *work)
 		work, EVC_LINUX_F_OSPKE,
 		evc_linux_and(work, HAS(PKU), evc_linux_not(work, evc_linux_option(work, "nopku", false))),
 		"common.c:setup_pku");
-	if (work->tree->places[EVC_LINUX_F_USER_SHSTK] != EVC_LINUX_NOWHERE)
+	if (HAS(SHSTK).truth != EVC_ABSENT &&
+	    work->tree->places[EVC_LINUX_F_USER_SHSTK] != EVC_LINUX_NOWHERE) {
+		struct evc_linux_tri user_stacks =
+			evc_linux_configured(work, EVC_LINUX_CONFIG_USER_SHSTK, EVC_LINUX_IS_YES);
+
 		evc_linux_set(work, EVC_LINUX_F_USER_SHSTK,
-		              evc_linux_and(work, HAS(SHSTK),
+		              evc_linux_and(work, evc_linux_and(work, HAS(SHSTK), user_stacks),
 		                            evc_linux_not(work, evc_linux_option(work, "nousershstk", true))),
 		              "common.c:setup_cet");
+	}
 }
 
 /* The number of the processor is read where firmware lets it; guests are refused the register. */

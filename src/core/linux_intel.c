@@ -248,19 +248,22 @@ static struct evc_linux_tri allowed(struct evc_linux_work *work, struct evc_linu
 
 static void sgx(struct evc_linux_work *work, struct evc_linux_tri readable)
 {
-	struct evc_linux_tri has = HAS(SGX), driver, kvm, on, control;
+	struct evc_linux_tri has = HAS(SGX), built, driver, kvm, on, control, locked;
 	const char *where = "feat_ctl.c:init_ia32_feat_ctl";
 
 	if (has.truth == EVC_ABSENT)
 		return;
-	driver = evc_linux_and(work, has, HAS(SGX_LC));
-	kvm = evc_linux_and(work, has, HAS(VMX));
+	built = evc_linux_configured(work, EVC_LINUX_CONFIG_SGX, EVC_LINUX_IS_YES);
+	driver = evc_linux_and(work, evc_linux_and(work, has, built), HAS(SGX_LC));
+	kvm = evc_linux_and(work, evc_linux_and(work, has, built), HAS(VMX));
 	on = evc_linux_and(work, readable,
 	                   allowed(work, evc_linux_or(work, driver, kvm), EVC_F_FEAT_CTL_SGX));
 	control = evc_linux_and(work, driver, allowed(work, driver, EVC_F_FEAT_CTL_SGX_LC));
 	evc_linux_clear(work, EVC_LINUX_F_SGX, evc_linux_not(work, on), where);
-	evc_linux_clear(work, EVC_LINUX_F_SGX_LC, evc_linux_not(work, control), where);
-	evc_linux_clear(work, EVC_LINUX_F_SGX, evc_linux_not(work, evc_linux_or(work, control, kvm)), where);
+	/* Launch control that the kernel wants and must not write: for guests alone, or for nobody. */
+	locked = evc_linux_and(work, driver, evc_linux_not(work, control));
+	evc_linux_clear(work, EVC_LINUX_F_SGX_LC, locked, where);
+	evc_linux_clear(work, EVC_LINUX_F_SGX, evc_linux_and(work, locked, evc_linux_not(work, kvm)), where);
 }
 
 /* Bits of the words that become "vmx flags", from the registers that say what may be set. */

@@ -296,6 +296,16 @@ static void fred(struct evc_linux_work *work)
 	evc_linux_forbid(work, EVC_LINUX_F_FRED, off, "common.c:cpu_parse_early_param");
 }
 
+/* Pages of five levels: an option that became the rule. */
+static void page_levels(struct evc_linux_work *work)
+{
+	if (SWITCH(LA57) == 1)
+		evc_linux_forbid(work, EVC_LINUX_F_LA57,
+		                 evc_linux_not(work, evc_linux_configured(work, EVC_LINUX_CONFIG_5LEVEL,
+		                                                          EVC_LINUX_IS_YES)),
+		                 "common.c:early_identify_cpu");
+}
+
 void evc_linux_options(struct evc_linux_work *work)
 {
 	static const struct {
@@ -323,6 +333,7 @@ void evc_linux_options(struct evc_linux_work *work)
 	struct evc_span rest = evc_span_from(work->env->cmdline), option;
 
 	fred(work);
+	page_levels(work);
 	while (evc_span_word(&rest, &option)) {
 		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 			/* Options that later kernels do not have. */

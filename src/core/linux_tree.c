@@ -20,8 +20,8 @@ const struct evc_linux_alias evc_linux_aliases[] = {
 	{ .name = "debian-11", .tree = "5.10.262" },
 	{ .name = "debian-12", .tree = "6.1.192" },
 	{ .name = "debian-13", .tree = "6.12.117" },
-	{ .name = "rhel-8", .tree = "4.15.0-213", .vendors = true },
-	{ .name = "rhel-9", .tree = "5.15.0-204", .vendors = true },
+	{ .name = "rhel-8", .tree = "4.15.0-213", .version = 4 * 256 + 18, .vendors = true },
+	{ .name = "rhel-9", .tree = "5.15.0-204", .version = 5 * 256 + 14, .vendors = true },
 	{ .name = "rhel-10", .tree = "6.12.117", .vendors = true },
 };
 const size_t evc_n_linux_aliases = sizeof(evc_linux_aliases) / sizeof(evc_linux_aliases[0]);
@@ -31,6 +31,8 @@ struct wanted {
 	unsigned build; /* Ubuntu's number, 0: none */
 	bool exact;     /* more than major.minor was said */
 	bool vendors;
+	bool named;               /* more than a version was said */
+	const char *distribution; /* NULL: whose it is was not said */
 };
 
 static const struct evc_linux_tree *by_name(const char *name, size_t length)
@@ -78,6 +80,25 @@ static bool contains(struct evc_span rest, const char *text)
 	return false;
 }
 
+/* Whose kernel it is, by the marks that its name has. */
+static const char *distribution_of(struct evc_span rest)
+{
+	static const struct {
+		const char *mark, *distribution;
+	} rows[] = {
+		{ .mark = "-amd64", .distribution = "debian" },
+		{ .mark = "+deb", .distribution = "debian" },
+		{ .mark = "-generic", .distribution = "ubuntu" },
+		{ .mark = "-lowlatency", .distribution = "ubuntu" },
+		{ .mark = ".el", .distribution = "rhel" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (contains(rest, rows[i].mark))
+			return rows[i].distribution;
+	return NULL;
+}
+
 /* "6.1", "6.1.55", "6.1.0-56-cloud-amd64", "5.4.0-139-generic", "6.12.95+deb13-amd64",
  * "5.14.0-503.el9.x86_64" */
 static bool read_version(struct evc_span name, struct wanted *ret_wanted)
@@ -99,6 +120,8 @@ static bool read_version(struct evc_span name, struct wanted *ret_wanted)
 	if (name.length && !strchr("-+._~", name.text[0]))
 		return false;
 	wanted.vendors = is_vendors(name);
+	wanted.named = name.length > 0;
+	wanted.distribution = distribution_of(name);
 	/* Debian's number after .0 counts ABIs; the newest stable of the series is what it has now. */
 	if (contains(name, "amd64"))
 		wanted.exact = wanted.patch != 0;
@@ -149,6 +172,45 @@ static void match_version(const struct wanted *wanted, struct evc_linux_kernel *
 		kernel->match = EVC_LINUX_EXACT;
 }
 
+static void build_as_tree(struct evc_linux_kernel *kernel, bool known)
+{
+	kernel->build =
+		evc_linux_build_find(evc_span_from(kernel->tree->distribution), kernel->tree->version);
+	kernel->built = known && evc_span_equals(evc_span_from(kernel->build->distribution),
+	                                         kernel->tree->distribution);
+}
+
+/*
+ * Whose configuration: of the distribution that the name tells; of the tree that answers, if a version was
+ * all that was said; else somebody built it himself.
+ */
+static void find_build(const struct wanted *wanted, struct evc_linux_kernel *kernel)
+{
+	unsigned version = wanted->major * 256 + wanted->minor;
+	const char *distribution = wanted->distribution;
+
+	if (!distribution && wanted->build && kernel->match == EVC_LINUX_EXACT)
+		distribution = kernel->tree->distribution;
+	if (!distribution && !wanted->named) {
+		build_as_tree(kernel, false);
+		return;
+	}
+	kernel->build = evc_linux_build_find(evc_span_from(distribution ? distribution : ""), version);
+	kernel->built =
+		distribution && evc_span_equals(evc_span_from(distribution), kernel->build->distribution);
+}
+
+/* "debian-12": the distribution's name is what is before the dash. */
+static void build_as_alias(const struct evc_linux_alias *alias, struct evc_linux_kernel *kernel)
+{
+	struct evc_span distribution = evc_span_from(alias->name);
+	unsigned version = alias->version ? alias->version : kernel->tree->version;
+
+	distribution.length = (size_t)(strchr(alias->name, '-') - alias->name);
+	kernel->build = evc_linux_build_find(distribution, version);
+	kernel->built = evc_span_equals(distribution, kernel->build->distribution);
+}
+
 /* A distribution, and after a colon its build. */
 static bool match_alias(struct evc_span name, struct evc_linux_kernel *kernel)
 {
@@ -163,17 +225,20 @@ static bool match_alias(struct evc_span name, struct evc_linux_kernel *kernel)
 		if (!rest.length) {
 			kernel->tree = by_name(alias->tree, strlen(alias->tree));
 			kernel->match = alias->vendors ? EVC_LINUX_OLDER : EVC_LINUX_EXACT;
+			if (kernel->tree)
+				build_as_alias(alias, kernel);
 			return kernel->tree;
 		}
 		rest.text++;
 		rest.length--;
 		kernel->tree = by_name(rest.text, rest.length);
 		kernel->match = EVC_LINUX_EXACT;
-		if (kernel->tree)
-			return true;
-		if (!read_version(rest, &wanted))
-			return false;
-		match_version(&wanted, kernel);
+		if (!kernel->tree) {
+			if (!read_version(rest, &wanted))
+				return false;
+			match_version(&wanted, kernel);
+		}
+		build_as_alias(alias, kernel);
 		return true;
 	}
 	return false;
@@ -184,13 +249,16 @@ int evc_linux_find(struct evc_span name, struct evc_linux_kernel *ret_kernel, st
 	struct evc_linux_kernel kernel = { .tree = by_name(name.text, name.length) };
 	struct wanted wanted;
 
-	if (!kernel.tree && !match_alias(name, &kernel)) {
+	if (kernel.tree) {
+		build_as_tree(&kernel, true);
+	} else if (!match_alias(name, &kernel)) {
 		if (!read_version(name, &wanted))
 			return evc_fail(err, EVC_ERR_USAGE,
 			                "%.*s is no kernel version: 6.1, ubuntu-22.04, uname -r",
 			                (int)(name.length < 60 ? name.length : 60), name.text);
 		kernel.vendors = wanted.vendors;
 		match_version(&wanted, &kernel);
+		find_build(&wanted, &kernel);
 	}
 	*ret_kernel = kernel;
 	return 0;

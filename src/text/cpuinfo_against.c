@@ -220,8 +220,10 @@ static void try_it(struct laboratory *laboratory, const struct experiment *exper
 
 	question.env = &experiment->env;
 	question.trace = NULL;
-	if (experiment->tree)
+	if (experiment->tree) {
 		question.tree = experiment->tree;
+		question.build = NULL;
+	}
 	evc_linux_predict(&question, &view);
 	compare(&view, laboratory->cpu, &laboratory->again);
 	if (!experiment->may_add && adds(laboratory))
@@ -338,6 +340,21 @@ static void try_msr_bit(struct laboratory *laboratory, const struct evc_linux_tr
 	            evc_arena_printf(laboratory->arena, "%s %s", bit, set ? "set" : "clear"));
 }
 
+/* The other values of an option of the configuration. */
+static void try_config(struct laboratory *laboratory, const char *asked)
+{
+	for (unsigned option = 0; option < EVC_LINUX_N_CONFIGS; option++) {
+		bool is = false;
+
+		for (unsigned value = 0; value < EVC_LINUX_N_CONFIG_VALUES; value++)
+			is |= evc_linux_config_asks[option][value] == asked;
+		for (unsigned value = 0; is && value < EVC_LINUX_N_CONFIG_VALUES; value++)
+			if (evc_linux_config_asks[option][value])
+				try_setting(laboratory, evc_linux_config_asks[option][value],
+				            "this configuration");
+	}
+}
+
 /* Every MSR and boot option that the kernel asked for, the other way round. */
 static void try_asked(struct laboratory *laboratory, const struct evc_linux_trace *trace)
 {
@@ -359,6 +376,8 @@ static void try_asked(struct laboratory *laboratory, const struct evc_linux_trac
 			                             node->truth == EVC_PRESENT ? "fault" : "0x0"),
 			            node->truth == EVC_PRESENT ? "this MSR not readable"
 			                                       : "this MSR readable");
+		else if (evc_linux_is_config(node))
+			try_config(laboratory, node->text);
 		else if (node->text)
 			try_setting(laboratory,
 			            evc_arena_printf(laboratory->arena, "cmdline=%s%s%s", cmdline,
@@ -388,6 +407,7 @@ static void try_kernels(struct laboratory *laboratory)
 		struct evc_linux_view view;
 
 		question.tree = &evc_linux_trees[i];
+		question.build = NULL;
 		question.trace = NULL;
 		evc_linux_predict(&question, &view);
 		compare(&view, laboratory->cpu, &laboratory->again);

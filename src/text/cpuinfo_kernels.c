@@ -139,6 +139,7 @@ int evc_cpuinfo_kernels_make(const struct evc_linux_question *questions, size_t 
 			struct evc_linux_question question = questions[q];
 
 			question.tree = &evc_linux_trees[t];
+			question.build = NULL;
 			question.trace = NULL;
 			evc_linux_predict(&question, &views[q]);
 		}

@@ -161,7 +161,10 @@ static void print_leaf(const struct evc_linux_tree *tree, const struct evc_linux
 			evc_sink_printf(sink, " (0x%" PRIx64 ")", node->number);
 		break;
 	case EVC_LINUX_REASON_OPTION:
-		evc_sink_printf(sink, "boot option %s", node->text);
+		evc_sink_printf(sink,
+		                evc_linux_is_config(node) ? "%s, an option of its configuration"
+		                                          : "boot option %s",
+		                node->text);
 		break;
 	case EVC_LINUX_REASON_TEXT:
 		evc_sink_puts(sink, node->text ? node->text : "");

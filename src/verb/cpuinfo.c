@@ -264,6 +264,8 @@ struct evc_linux_question evc_cpuinfo_question(const struct evc_cpuinfo_request 
                                                const struct evc_cpuinfo_subject *subject, uint32_t cpu)
 {
 	return (struct evc_linux_question){ .tree = request->kernel.tree,
+		                            .build = request->kernel.build,
+		                            .built = request->kernel.built,
 		                            .env = &request->env,
 		                            .dump = dump_of(subject, cpu),
 		                            .host = &subject->host,

@@ -477,8 +477,10 @@ static const struct {
 	{ .name = "5.15", .tree = "5.15.0-204", .match = EVC_LINUX_SERIES },
 	{ .name = "3.10.0-1160.el7.x86_64", .tree = "4.15.0-20", .match = EVC_LINUX_FIRST, .vendors = true },
 	{ .name = "9.9", .tree = "7.3.4", .match = EVC_LINUX_OLDER },
-	{ .name = "6.18.44-fc-v595", .tree = "6.17", .match = EVC_LINUX_OLDER },
-	{ .name = "7.1.3", .tree = "7.0", .match = EVC_LINUX_OLDER },
+	{ .name = "6.18.44-fc-v595", .tree = "6.18.15", .match = EVC_LINUX_SERIES },
+	{ .name = "6.15.4", .tree = "6.14", .match = EVC_LINUX_OLDER },
+	{ .name = "6.16.5+deb13-amd64", .tree = "6.16.3", .match = EVC_LINUX_SERIES },
+	{ .name = "7.1.3", .tree = "7.1.13", .match = EVC_LINUX_SERIES },
 	{ .name = "debian-13", .tree = "6.12.117", .match = EVC_LINUX_EXACT },
 };
 
@@ -526,7 +528,7 @@ static void refuses_bad_settings(void **state)
 		{ .setting = "hypervisor=none",
 		  .text = "hypervisor=none: one of auto bare kvm tcg vmware hyperv xen other" },
 		{ .setting = "colour=red",
-		  .text = "colour: unknown; one of hypervisor msr.N cmdline tsc-khz microcode smp" },
+		  .text = "colour: unknown; one of hypervisor msr.N cmdline config.NAME tsc-khz microcode smp" },
 	};
 
 	(void)state;

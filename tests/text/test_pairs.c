@@ -73,6 +73,29 @@ static void take_clock(const struct evc_cpuinfo_cpu *cpu, struct evc_linux_env *
 		env->tsc_khz = (uint32_t)(whole * 1000 + part);
 }
 
+static uint32_t number_of(const struct evc_cpuinfo_cpu *cpu, const char *line)
+{
+	const struct evc_cpuinfo_line *found = evc_cpuinfo_find(cpu, line);
+	struct evc_span rest = found ? found->value : evc_span_from("");
+	uint64_t number = 0;
+
+	return evc_span_decimal(&rest, &number) ? (uint32_t)number : 0;
+}
+
+/* One dump that stands for CPUs alike does not say how they are laid out; the text does. */
+static void take_shape(const struct evc_host *host, const struct evc_cpuinfo *real, struct evc_linux_env *env)
+{
+	uint32_t siblings = number_of(&real->cpus[0], "siblings");
+	uint32_t cores = number_of(&real->cpus[0], "cpu cores");
+
+	if (host->n_cpus != 1 || real->n_cpus < 2 || !siblings || !cores)
+		return;
+	env->cpus = (uint32_t)real->n_cpus;
+	env->sockets = env->cpus / siblings;
+	env->cores = cores;
+	env->threads = siblings / cores;
+}
+
 static bool names(struct evc_span name, enum evc_linux_line line)
 {
 	return evc_span_equals(name, evc_linux_line_name(line));
@@ -151,9 +174,12 @@ static void check_pair(const struct evc_host *host, const struct evc_cpuinfo *re
 	figures->read = found.match == EVC_LINUX_EXACT || found.match == EVC_LINUX_SERIES;
 	figures->pairs++;
 	take_clock(&real->cpus[0], &env);
+	take_shape(host, real, &env);
 	for (size_t i = 0; i < real->n_cpus; i++) {
 		struct evc_cpuinfo_comparison comparison;
 		struct evc_linux_question question = { .tree = found.tree,
+			                               .build = found.build,
+			                               .built = found.built,
 			                               .env = &env,
 			                               .dump = &host->cpus[0],
 			                               .host = host,
