@@ -32,7 +32,7 @@ static const struct evc_param params[] = {
 	  .letter = 'e',
 	  .value = "KEY=VALUE",
 	  .many = true,
-	  .help = "hypervisor=, msr.0x10a=, cmdline=, tsc-khz=, microcode=, smp=: what else decides" },
+	  .help = "hypervisor=, msr.0x10a=, cmdline=, config.5level=, tsc-khz=, microcode=, smp=" },
 	{ .name = "certainty", .help = "say below each line on what it depends, and what is not known" },
 	{ .name = "why",
 	  .letter = 'w',
