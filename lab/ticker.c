@@ -21,7 +21,11 @@ enum {
 	TICK_NS = 100000000,
 	LINE = 160,
 	AVX_STATES = 6, /* of XCR0 */
+	PAGE = 4096,
 };
+
+/* What a guest with an argument ("busy") writes to at each tick, so that copying it takes its time. */
+static volatile char memory[12 * 1024 * 1024];
 
 static long call(long number, long a, long b, long c)
 {
@@ -210,9 +214,9 @@ static uint64_t milliseconds(void)
 	return (uint64_t)(now[0] * 1000 + now[1] / 1000000);
 }
 
-void start(void);
+void start(const long *stack);
 
-void __attribute__((noreturn)) start(void)
+void __attribute__((noreturn)) start(const long *stack)
 {
 	const int64_t pause[2] = { 0, TICK_NS };
 	const uint64_t first_cpu = 1; /* each says its own number in CPUID */
@@ -236,9 +240,11 @@ void __attribute__((noreturn)) start(void)
 			}
 		put(&line, "\n");
 		call(SYS_WRITE, 1, (long)line.text, (long)line.n);
+		for (unsigned long at = 0; stack[0] > 1 && at < sizeof(memory); at += PAGE)
+			memory[at]++;
 		call(SYS_NANOSLEEP, (long)pause, 0, 0);
 	}
 }
 
 /* The stack is aligned as the ABI wants it only after a call. */
-__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall start\n");
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall start\n");

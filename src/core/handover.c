@@ -12,10 +12,11 @@
  *                 before "told"                            after it
  *   source HAS    it runs on                               both run?  a person has to look
  *   SENDS         cancel brings it back                    (postcopy only: SHARES)
+ *   SHARES        enough is there: run there               FETCHES: wait; STARVES: connect them again
  *   SWITCHES      wait: QEMU itself decides, by the        the same
  *                 return path, here or there
  *   GAVE          run there; or, not wanted, take back     FINISH when it is seen running
- *   GONE          only a LOADED destination can save it    DONE when it is seen running
+ *   GONE          only a LOADED destination can save it    DONE when it runs whole, LOST when it starves
  *
  * Silence is never taken for death: a process that was stopped can be woken, and a cut connection
  * says nothing of the guest.  What is not seen is left alone (DOUBT), with two exceptions where it does
@@ -37,6 +38,10 @@ static enum evc_handover_step next_of_given(const struct evc_handover *seen)
 	switch (seen->destination) {
 	case EVC_DESTINATION_RUNS:
 		return EVC_STEP_FINISH;
+	case EVC_DESTINATION_FETCHES:
+		return EVC_STEP_WAIT; /* the last of it was sent */
+	case EVC_DESTINATION_STARVES:
+		return EVC_STEP_DOUBT;
 	case EVC_DESTINATION_LOADED:
 		if (seen->wanted)
 			return EVC_STEP_RUN;
@@ -51,16 +56,19 @@ static enum evc_handover_step next_of_given(const struct evc_handover *seen)
 	return EVC_STEP_DOUBT;
 }
 
-/* Postcopy: the guest needs both. */
+/* Postcopy: the guest needs both.  Once it ran there, what the source has is of the past. */
 static enum evc_handover_step next_of_shared(const struct evc_handover *seen)
 {
 	switch (seen->destination) {
 	case EVC_DESTINATION_LOADED:
 		return seen->wanted && !seen->told ? EVC_STEP_RUN : EVC_STEP_WAIT;
 	case EVC_DESTINATION_RUNS:
+	case EVC_DESTINATION_FETCHES:
+	case EVC_DESTINATION_STARVES:
 	case EVC_DESTINATION_WAITS:
 		return EVC_STEP_WAIT;
 	case EVC_DESTINATION_GONE:
+		return seen->told ? EVC_STEP_LOST : EVC_STEP_DOUBT;
 	case EVC_DESTINATION_SILENT:
 		return EVC_STEP_DOUBT;
 	}
@@ -74,6 +82,9 @@ static enum evc_handover_step next_of_gone(const struct evc_handover *seen)
 		return EVC_STEP_DONE;
 	case EVC_DESTINATION_LOADED:
 		return seen->wanted ? EVC_STEP_RUN : EVC_STEP_DOUBT;
+	case EVC_DESTINATION_FETCHES: /* all of it, or it will starve */
+		return EVC_STEP_WAIT;
+	case EVC_DESTINATION_STARVES:
 	case EVC_DESTINATION_WAITS:
 	case EVC_DESTINATION_GONE:
 		return EVC_STEP_LOST;
@@ -90,6 +101,9 @@ static enum evc_handover_step next_of_silent(const struct evc_handover *seen)
 		return seen->gave ? EVC_STEP_LEAVE : EVC_STEP_DOUBT;
 	case EVC_DESTINATION_LOADED:
 		return seen->gave && seen->wanted ? EVC_STEP_RUN : EVC_STEP_DOUBT;
+	case EVC_DESTINATION_FETCHES:
+	case EVC_DESTINATION_STARVES:
+		return EVC_STEP_DOUBT;
 	case EVC_DESTINATION_WAITS:
 	case EVC_DESTINATION_GONE:
 	case EVC_DESTINATION_SILENT:
@@ -98,13 +112,19 @@ static enum evc_handover_step next_of_silent(const struct evc_handover *seen)
 	return EVC_STEP_DOUBT;
 }
 
+static bool runs(enum evc_handover_destination destination)
+{
+	return destination == EVC_DESTINATION_RUNS || destination == EVC_DESTINATION_FETCHES ||
+	       destination == EVC_DESTINATION_STARVES;
+}
+
 enum evc_handover_step evc_handover_next(const struct evc_handover *seen)
 {
 	switch (seen->source) {
 	case EVC_SOURCE_HAS:
-		return seen->destination == EVC_DESTINATION_RUNS ? EVC_STEP_DOUBT : EVC_STEP_STAY;
+		return runs(seen->destination) ? EVC_STEP_DOUBT : EVC_STEP_STAY;
 	case EVC_SOURCE_SENDS:
-		if (seen->destination == EVC_DESTINATION_RUNS)
+		if (runs(seen->destination))
 			return EVC_STEP_DOUBT;
 		return seen->wanted && seen->destination == EVC_DESTINATION_WAITS ? EVC_STEP_WAIT
 		                                                                  : EVC_STEP_CANCEL;
@@ -156,6 +176,8 @@ const char *evc_handover_destination_name(enum evc_handover_destination destinat
 		[EVC_DESTINATION_WAITS] = "waits",
 		[EVC_DESTINATION_LOADED] = "has the guest, paused",
 		[EVC_DESTINATION_RUNS] = "runs the guest",
+		[EVC_DESTINATION_FETCHES] = "runs the guest and fetches its memory",
+		[EVC_DESTINATION_STARVES] = "has the guest, but not all of its memory",
 		[EVC_DESTINATION_GONE] = "has ended",
 		[EVC_DESTINATION_SILENT] = "does not answer",
 	};
@@ -195,12 +217,15 @@ enum evc_handover_source evc_handover_source_from(const char *run, const char *m
 
 enum evc_handover_destination evc_handover_destination_from(const char *run, const char *migration)
 {
-	static const char *const whole[] = { "completed", "postcopy-active", "postcopy-paused",
-		                             "postcopy-recover", NULL };
+	static const char *const starving[] = { "postcopy-paused", "postcopy-recover",
+		                                "postcopy-recover-setup", NULL };
+	bool active = !strcmp(migration, "postcopy-active");
 
+	if (is_one_of(migration, starving))
+		return EVC_DESTINATION_STARVES;
 	if (!strcmp(run, "running"))
-		return EVC_DESTINATION_RUNS;
-	if (strcmp(run, "inmigrate") != 0 && is_one_of(migration, whole))
+		return active ? EVC_DESTINATION_FETCHES : EVC_DESTINATION_RUNS;
+	if (strcmp(run, "inmigrate") != 0 && (active || !strcmp(migration, "completed")))
 		return EVC_DESTINATION_LOADED;
 	return EVC_DESTINATION_WAITS;
 }

@@ -23,6 +23,9 @@ enum evc_handover_destination {
 	EVC_DESTINATION_WAITS,  /* for a guest, or for the rest of it */
 	EVC_DESTINATION_LOADED, /* it has the whole guest (postcopy: enough of it), paused */
 	EVC_DESTINATION_RUNS,
+	EVC_DESTINATION_FETCHES, /* postcopy: it runs, and takes what it lacks from the source */
+	EVC_DESTINATION_STARVES, /* postcopy: the same, and the connection broke: it stands still where it
+	                            lacks it */
 	EVC_DESTINATION_GONE,
 	EVC_DESTINATION_SILENT,
 };

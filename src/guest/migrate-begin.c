@@ -27,6 +27,10 @@ static json_t *parameters_of(const struct evc_migrate_options *options, bool sou
 	if (source && options->max_bandwidth)
 		json_object_set_new(parameters, "max-bandwidth",
 		                    json_integer((json_int_t)options->max_bandwidth));
+	/* QEMU's own limit ends where postcopy begins. */
+	if (source && options->max_bandwidth && options->postcopy)
+		json_object_set_new(parameters, "max-postcopy-bandwidth",
+		                    json_integer((json_int_t)options->max_bandwidth));
 	if (source && options->max_downtime_ms)
 		json_object_set_new(parameters, "downtime-limit", json_integer(options->max_downtime_ms));
 	if (options->n_channels)
@@ -174,15 +178,14 @@ static const char *told_uri(struct evc_migrate_job *job, const json_t *migration
 	return host ? tcp_uri(job->arena, host, port) : NULL;
 }
 
-/* Let the destination listen; ret_uri is where it says that it does, else listen. */
-static int open_listener(struct evc_migrate_job *job, const char *listen, const char **ret_uri,
-                         struct evc_error *err)
+/* Let the destination listen, by this command; ret_uri is where it says that it does, else listen. */
+static int open_listener(struct evc_migrate_job *job, const char *command, const char *listen,
+                         const char **ret_uri, struct evc_error *err)
 {
 	struct orders there = { .end = &job->destination };
 	json_t *migration = NULL;
 	const char *told;
-	int status = send_order(&there, "migrate-incoming", json_pack("{s:s}", "uri", listen), job->answer_ms,
-	                        err);
+	int status = send_order(&there, command, json_pack("{s:s}", "uri", listen), job->answer_ms, err);
 
 	if (status == EVC_OK)
 		status = send_order(&there, "query-migrate", NULL, job->answer_ms, err);
@@ -208,7 +211,7 @@ int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err)
 	if (status == EVC_OK && !uri && !listen)
 		status = choose_listen(job, &listen, err);
 	if (status == EVC_OK && !uri)
-		status = open_listener(job, listen, &uri, err);
+		status = open_listener(job, "migrate-incoming", listen, &uri, err);
 	if (status == EVC_OK && options->uri)
 		uri = options->uri;
 	if (status == EVC_OK)
@@ -217,4 +220,24 @@ int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err)
 	/* Without an answer it may have begun. */
 	job->result.started = status == EVC_OK || job->source.qmp.state != EVC_QMP_READY;
 	return job->result.started ? EVC_OK : status;
+}
+
+void evc_migrate_mend(struct evc_migrate_job *job)
+{
+	const struct evc_migrate_options *options = job->options;
+	const char *listen = options->listen ? options->listen : options->uri, *uri = NULL;
+	struct evc_error err = { 0 };
+	int status = listen ? EVC_OK : choose_listen(job, &listen, &err);
+
+	if (status == EVC_OK)
+		status = open_listener(job, "migrate-recover", listen, &uri, &err);
+	if (status == EVC_OK)
+		job->mend_uri = options->uri ? options->uri : uri;
+	/* Told once, it goes on listening, and refuses to be told again. */
+	if (job->mend_uri)
+		status = evc_qmp_call(&job->source.qmp, "migrate",
+		                      json_pack("{s:s, s:b}", "uri", job->mend_uri, "resume", 1),
+		                      job->answer_ms, NULL, &err);
+	if (status < 0)
+		job->result.why = evc_arena_string(job->arena, err.text, strlen(err.text));
 }

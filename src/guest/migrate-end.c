@@ -293,7 +293,8 @@ void evc_migrate_look(struct evc_migrate_job *job)
 		evc_migrate_look_at_destination(job);
 	if (!job->arrived && job->seen.destination == EVC_DESTINATION_LOADED)
 		job->arrived = evc_migrate_now();
-	if (!job->running && job->seen.destination == EVC_DESTINATION_RUNS)
+	if (!job->running && (job->seen.destination == EVC_DESTINATION_RUNS ||
+	                      job->seen.destination == EVC_DESTINATION_FETCHES))
 		job->running = evc_migrate_now();
 }
 

@@ -38,10 +38,12 @@ struct evc_migrate_job {
 	struct evc_migrate_progress progress;
 	struct evc_migrate_result result;
 	unsigned answer_ms;
-	bool was_running;        /* the guest runs there afterwards because it ran here */
-	bool checked;            /* the destination was asked again */
-	bool hurried;            /* a switch-over that does not end was cancelled */
-	bool postcopying;        /* it was begun */
+	bool was_running;     /* the guest runs there afterwards because it ran here */
+	bool checked;         /* the destination was asked again */
+	bool hurried;         /* a switch-over that does not end was cancelled */
+	bool postcopying;     /* it was begun */
+	const char *mend_uri; /* where the destination was told to listen after a break; NULL: nowhere yet */
+	int64_t broke;        /* since when the connection is broken, 0: it is not */
 	const char *listen_path; /* a socket that we let the destination make; NULL: none */
 	/* Times in ms, 0: not yet. */
 	int64_t began, switched, arrived, told_at, running;
@@ -91,6 +93,9 @@ void evc_migrate_look_at_destination(struct evc_migrate_job *job);
 
 /* Capabilities, limits, where to listen and connect, and the command that starts it. */
 int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err);
+
+/* Try to connect two again whose postcopy broke; their states say what came of it. */
+void evc_migrate_mend(struct evc_migrate_job *job);
 
 /* From begun to the end; the result is filled. */
 void evc_migrate_settle(struct evc_migrate_job *job);

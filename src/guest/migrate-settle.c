@@ -23,6 +23,7 @@ enum {
 	BACK_ANSWERS = 4,       /* so many times answer_ms the way back may take */
 	COPYING_PAUSE_MS = 250, /* between looks while memory is copied; QEMU's events cut it short */
 	SHORT_PAUSE_MS = 10,    /* while the guest stands still */
+	MENDING_PAUSE_MS = 500, /* between two tries */
 };
 
 static void tell(struct evc_migrate_job *job, enum evc_migrate_phase phase)
@@ -61,19 +62,26 @@ static void sleep_ms(unsigned ms)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
+static void check_stall(struct evc_migrate_job *job)
+{
+	unsigned stall_ms = job->options->stall_ms ? job->options->stall_ms : STALL_MS;
+	int64_t now = evc_migrate_now();
+
+	if (job->progress.transferred != job->moved_bytes) {
+		job->moved_bytes = job->progress.transferred;
+		job->moved = now;
+	}
+	if (now - job->moved > stall_ms)
+		give_up(job, "for too long nothing moved");
+}
+
 static void check_times(struct evc_migrate_job *job)
 {
 	const struct evc_migrate_options *options = job->options;
 	int64_t now = evc_migrate_now();
-	uint64_t bytes = job->progress.transferred;
 
-	if (bytes != job->moved_bytes) {
-		job->moved_bytes = bytes;
-		job->moved = now;
-	}
-	if (now - job->moved > (options->stall_ms ? options->stall_ms : STALL_MS))
-		give_up(job, "for too long nothing moved");
-	else if (now - job->began > (options->total_ms ? options->total_ms : TOTAL_MS))
+	check_stall(job);
+	if (now - job->began > (options->total_ms ? options->total_ms : TOTAL_MS))
 		give_up(job,
 		        "copying took too long; --auto-converge, --postcopy or a larger --downtime may help");
 }
@@ -126,16 +134,40 @@ static bool wait_for_switch(struct evc_migrate_job *job)
 	return true;
 }
 
-/* Pages still come; a break in that is a matter for a person. */
+/* The connection broke: both notice it, each in its time, and then it is made again.  False: for too long. */
+static bool mend(struct evc_migrate_job *job)
+{
+	unsigned stall_ms = job->options->stall_ms ? job->options->stall_ms : STALL_MS;
+
+	tell(job, EVC_MIGRATE_MENDING);
+	if (!job->broke)
+		job->broke = evc_migrate_now();
+	if (evc_migrate_now() - job->broke > stall_ms)
+		return false;
+	if (job->seen.destination == EVC_DESTINATION_STARVES)
+		evc_migrate_mend(job);
+	sleep_ms(MENDING_PAUSE_MS);
+	return true;
+}
+
+/* Pages still come.  The guest needs both, so there is no end to this wait but that of either, or a stall. */
 static bool wait_for_pages(struct evc_migrate_job *job)
 {
-	tell(job, EVC_MIGRATE_COPYING);
-	check_times(job);
+	bool fetches = job->seen.destination == EVC_DESTINATION_FETCHES;
+
 	if (!strcmp(job->source.migration, "postcopy-paused"))
+		return mend(job);
+	if (job->broke && fetches) {
+		job->broke = 0;
+		job->moved = evc_migrate_now();
+		job->result.why = NULL;
+	}
+	tell(job, fetches ? EVC_MIGRATE_FETCHING : EVC_MIGRATE_COPYING);
+	check_stall(job);
+	if (!job->seen.wanted)
 		return false;
-	evc_migrate_wait(job,
-	                 job->seen.destination == EVC_DESTINATION_RUNS ? COPYING_PAUSE_MS : SHORT_PAUSE_MS);
-	return job->seen.wanted;
+	evc_migrate_wait(job, fetches ? COPYING_PAUSE_MS : SHORT_PAUSE_MS);
+	return true;
 }
 
 static bool wait_a_while(struct evc_migrate_job *job)
@@ -317,12 +349,22 @@ static void advise_doubt(struct evc_migrate_job *job)
 					arena,
 					"the guest runs at %s; make sure that %s does not, and end that one",
 					there, here));
-	else if (job->seen.source == EVC_SOURCE_SHARES)
+	else if (job->seen.source == EVC_SOURCE_SHARES && (job->seen.destination == EVC_DESTINATION_FETCHES ||
+	                                                   job->seen.destination == EVC_DESTINATION_STARVES))
 		put_advice(job, evc_arena_printf(
 					arena,
-					"the guest needs both: mend the connection, then migrate-recover at "
-					"%s and migrate with resume at %s; end neither",
+					"the guest runs at %s and needs %s for the rest of its memory: end "
+					"neither; mend what is between them, then the same command connects "
+					"them again",
 					there, here));
+	else if (job->seen.source == EVC_SOURCE_SHARES)
+		put_advice(job,
+		           evc_arena_printf(
+				   arena,
+				   "each of the two has a part of the guest: end neither; see whether %s can "
+				   "be reached again, then the same command goes on; if its process is gone "
+				   "for certain, what %s has is the guest as it was when it was stopped",
+				   there, here));
 	else if (job->seen.told)
 		put_advice(job,
 		           evc_arena_printf(arena,
@@ -344,6 +386,24 @@ static void advise_doubt(struct evc_migrate_job *job)
 					"the guest can only be at the source %s: look at query-status there, "
 					"end the destination %s (quit), then let the source run (cont)",
 					here, there));
+}
+
+/* After postcopy one may be left that looks alive. */
+static void advise_loss(struct evc_migrate_job *job)
+{
+	if (job->seen.destination == EVC_DESTINATION_STARVES)
+		put_advice(job, evc_arena_printf(job->arena,
+		                                 "%s stands still where it lacks what the source had: save "
+		                                 "what you can of it, and end it (quit)",
+		                                 job->destination.called));
+	if (job->seen.source == EVC_SOURCE_SHARES)
+		put_advice(
+			job,
+			evc_arena_printf(
+				job->arena,
+				"the guest went on at the destination, which has ended; %s has it as it was "
+				"when it was stopped: do not let it run with disks that went on, end it (quit)",
+				job->source.called));
 }
 
 /* One step; true: it was the last. */
@@ -379,9 +439,11 @@ static bool step(struct evc_migrate_job *job, enum evc_handover_step next)
 		                            "does not answer: end its process",
 		                            job->source.called));
 		break;
+	case EVC_STEP_LOST:
+		advise_loss(job);
+		break;
 	case EVC_STEP_DONE:
 	case EVC_STEP_DOUBT:
-	case EVC_STEP_LOST:
 		break;
 	}
 	if (next == EVC_STEP_DOUBT)

@@ -24,6 +24,7 @@ const char *evc_migrate_phase_name(enum evc_migrate_phase phase)
 		[EVC_MIGRATE_ASKING] = "asking",     [EVC_MIGRATE_PREPARING] = "preparing",
 		[EVC_MIGRATE_COPYING] = "copying",   [EVC_MIGRATE_SWITCHING] = "switching",
 		[EVC_MIGRATE_CHECKING] = "checking", [EVC_MIGRATE_STARTING] = "starting",
+		[EVC_MIGRATE_FETCHING] = "fetching", [EVC_MIGRATE_MENDING] = "mending",
 		[EVC_MIGRATE_ENDING] = "ending",     [EVC_MIGRATE_RETURNING] = "returning",
 	};
 
@@ -130,6 +131,16 @@ static void compare(struct evc_migrate_job *job, const struct evc_plan_side side
 	else
 		*plan = evc_plan_move(&sides[0], &sides[1], job->findings);
 	job->seen.wanted = plan->there == EVC_YES;
+	if (job->options->postcopy && plan->there == EVC_YES)
+		evc_findings_add(
+			job->findings,
+			(struct evc_finding){
+				.kind = EVC_FINDING_NOTE,
+				.severity = EVC_WARNING,
+				.feature = EVC_N_FEATURES,
+				.subject = job->destination.called,
+				.detail = "with postcopy the guest runs there before all of its memory is, "
+					  "and is lost if either QEMU ends before the rest has come" });
 }
 
 /* Take up what an earlier run left. */

@@ -20,6 +20,8 @@ enum evc_migrate_phase {
 	EVC_MIGRATE_SWITCHING, /* it stands still, the rest is copied */
 	EVC_MIGRATE_CHECKING,  /* all is there: the destination is asked again */
 	EVC_MIGRATE_STARTING,  /* it is let run there */
+	EVC_MIGRATE_FETCHING,  /* postcopy: it runs there and takes the rest; it needs both */
+	EVC_MIGRATE_MENDING,   /* postcopy: the connection broke, and is made again */
 	EVC_MIGRATE_ENDING,    /* the source is ended */
 	EVC_MIGRATE_RETURNING, /* it stays, or is taken back */
 };

@@ -53,8 +53,11 @@ static void put_bar(struct evc_migrate_report *report, const struct evc_migrate_
 static void put_line(const struct evc_migrate_progress *progress, FILE *out)
 {
 	fputs(evc_migrate_phase_name(progress->phase), out);
-	if (progress->phase == EVC_MIGRATE_COPYING || progress->phase == EVC_MIGRATE_SWITCHING)
+	if (progress->phase == EVC_MIGRATE_COPYING || progress->phase == EVC_MIGRATE_SWITCHING ||
+	    progress->phase == EVC_MIGRATE_FETCHING)
 		put_numbers(progress, out);
+	if (progress->phase == EVC_MIGRATE_FETCHING)
+		fputs(" (it runs there, and needs both)", out);
 	fputc('\n', out);
 	fflush(out);
 }
@@ -151,7 +154,11 @@ void evc_migrate_print(const struct evc_migrate_result *result, const char *from
 		                (double)result->total_ms / SECOND_MS,
 		                (unsigned long long)result->downtime_ms);
 	else if (result->end == EVC_STEP_LOST)
-		evc_sink_printf(out, "the guest is lost: %s ended before %s had all of it\n", from, to);
+		evc_sink_printf(out,
+		                result->source == EVC_SOURCE_GONE
+		                        ? "the guest is lost: %s ended before %s had all of it\n"
+		                        : "the guest is lost: of %s and %s, the second one ended with it\n",
+		                from, to);
 	else if (result->end == EVC_STEP_DOUBT)
 		evc_sink_printf(out, "where the guest is, a person has to find out: %s %s, %s %s\n", from,
 		                evc_handover_source_name(result->source), to,

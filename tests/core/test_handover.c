@@ -102,8 +102,32 @@ static const struct row {
 	  { .source = EVC_SOURCE_SHARES, .destination = EVC_DESTINATION_LOADED, .wanted = true },
 	  EVC_STEP_RUN },
 	{ "postcopy: the rest follows",
-	  { .source = EVC_SOURCE_SHARES, .destination = EVC_DESTINATION_RUNS, .wanted = true, .told = true },
+	  { .source = EVC_SOURCE_SHARES,
+	    .destination = EVC_DESTINATION_FETCHES,
+	    .wanted = true,
+	    .told = true },
 	  EVC_STEP_WAIT },
+	{ "postcopy: the rest was sent, and not yet put in its place",
+	  { .source = EVC_SOURCE_GAVE, .destination = EVC_DESTINATION_FETCHES, .wanted = true, .told = true },
+	  EVC_STEP_WAIT },
+	{ "postcopy: the connection broke",
+	  { .source = EVC_SOURCE_SHARES,
+	    .destination = EVC_DESTINATION_STARVES,
+	    .wanted = true,
+	    .told = true },
+	  EVC_STEP_WAIT },
+	{ "postcopy: the source ended, and the last of it may be on its way",
+	  { .source = EVC_SOURCE_GONE, .destination = EVC_DESTINATION_FETCHES, .wanted = true, .told = true },
+	  EVC_STEP_WAIT },
+	{ "postcopy: the source ended too early",
+	  { .source = EVC_SOURCE_GONE, .destination = EVC_DESTINATION_STARVES, .wanted = true, .told = true },
+	  EVC_STEP_LOST },
+	{ "postcopy: the destination ended after it ran",
+	  { .source = EVC_SOURCE_SHARES, .destination = EVC_DESTINATION_GONE, .wanted = true, .told = true },
+	  EVC_STEP_LOST },
+	{ "postcopy: the destination ended before it ran",
+	  { .source = EVC_SOURCE_SHARES, .destination = EVC_DESTINATION_GONE, .wanted = true },
+	  EVC_STEP_DOUBT },
 };
 
 static void check_row(void **state)
@@ -156,9 +180,15 @@ static void not_the_last_one(const struct evc_handover *seen, enum evc_handover_
 			assert_int_not_equal(seen->destination, EVC_DESTINATION_LOADED);
 	}
 	if (step == EVC_STEP_LOST) {
-		assert_int_equal(seen->source, EVC_SOURCE_GONE);
-		assert_true(seen->destination == EVC_DESTINATION_WAITS ||
-		            seen->destination == EVC_DESTINATION_GONE);
+		bool starves = seen->destination == EVC_DESTINATION_STARVES;
+		bool gone = seen->destination == EVC_DESTINATION_GONE;
+
+		/* With postcopy each of the two has a part, and either's end is the guest's. */
+		if (seen->source == EVC_SOURCE_SHARES)
+			assert_true(gone && seen->told);
+		else
+			assert_int_equal(seen->source, EVC_SOURCE_GONE);
+		assert_true(gone || starves || seen->destination == EVC_DESTINATION_WAITS);
 	}
 }
 
@@ -192,6 +222,12 @@ static void qemus_words_are_understood(void **state)
 	assert_int_equal(evc_handover_destination_from("paused", "completed"), EVC_DESTINATION_LOADED);
 	assert_int_equal(evc_handover_destination_from("paused", "postcopy-active"), EVC_DESTINATION_LOADED);
 	assert_int_equal(evc_handover_destination_from("running", "completed"), EVC_DESTINATION_RUNS);
+	assert_int_equal(evc_handover_destination_from("running", "postcopy-active"),
+	                 EVC_DESTINATION_FETCHES);
+	assert_int_equal(evc_handover_destination_from("running", "postcopy-paused"),
+	                 EVC_DESTINATION_STARVES);
+	assert_int_equal(evc_handover_destination_from("paused", "postcopy-recover"),
+	                 EVC_DESTINATION_STARVES);
 	/* Paused, but nobody says that something arrived: there is no guest to run. */
 	assert_int_equal(evc_handover_destination_from("paused", ""), EVC_DESTINATION_WAITS);
 }

@@ -65,7 +65,7 @@ CASES = (
 # Ways to move: name, options, what must come of it, exit status, something that evc says.
 WAYS = (
     ("through two connections", ["--multifd", "2"], MOVED, 0, ""),
-    ("with postcopy", ["--postcopy", "--bandwidth", "20", "--downtime", "1"], MOVED, 0, ""),
+    ("with postcopy that has nothing left to do", ["--postcopy"], MOVED, 0, ""),
     ("with limits", ["--auto-converge", "--bandwidth", "100", "--downtime", "50"], MOVED, 0, ""),
     ("over TCP", ["tcp"], MOVED, 0, ""),
     ("a guest that its user paused", ["stop"], PAUSED, 0, ""),
@@ -196,11 +196,11 @@ def print_table(heads, rows):
 
 # --- faults ----------------------------------------------------------------------------------------
 
-def start_evc(directory, here, there, more):
+def start_evc(directory, here, there, more, stderr=subprocess.DEVNULL):
     """evc in the background; the relays, which are older than it, find its number in a file."""
     with open(os.path.join(directory, "out"), "w", encoding="utf-8") as out:
         process = moving.start([EVC, "migrate", "--json", "--guest", here, "--to", there, "--answer", "1", "--stall", "3",
-                                *more], stdout=out, stderr=subprocess.DEVNULL)
+                                *more], stdout=out, stderr=stderr, text=True)
     path = os.path.join(directory, "pid")
     with open(path + ".new", "w", encoding="ascii") as stream:
         stream.write(str(process.pid))
@@ -301,6 +301,76 @@ def faults(tap, rig, pool, rows):
     print("# faults: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
 
 
+# --- postcopy --------------------------------------------------------------------------------------
+
+# A guest that writes faster than it can be copied.
+BUSY = [*HASWELL, "-append", "console=ttyS0 quiet panic=-1 -- busy"]
+
+# What happens while it runs there and fetches its memory: what must come of it, exit status, what evc says.
+FETCHING = {
+    "nothing": (MOVED, 0, ""),
+    "memory's socket cut": (None, 4, "end neither"),
+    "evc killed, started again": (MOVED, 0, ""),
+    "source killed": (LOST, 4, ""),
+    "destination killed": (LOST, 4, "has ended"),
+}
+
+
+def until(process, word, said):
+    """Read what evc says until it says this."""
+    for line in process.stderr:
+        said.append(line.strip())
+        if word in line:
+            return True
+    return False
+
+
+def break_fetching(what, stack, process, here, there, data):
+    if what.startswith("memory"):
+        data.end()
+    elif what == "source killed":
+        here.process.kill()
+    elif what == "destination killed":
+        there.process.kill()
+    elif what.startswith("evc"):
+        process.kill()
+
+
+def one_fetching(rig, what):
+    stack, said = [], []
+    try:
+        directory, here, there = rig.pair(stack, BUSY, BUSY)
+        data = moving.Data(directory)
+        stack.append(data)
+        more = ["--uri", "unix:" + data.path, "--listen", "unix:" + data.target, "--postcopy", "--bandwidth", "3", "--downtime", "50"]
+        process = start_evc(directory, here.qmp_path, there.qmp_path, more, subprocess.PIPE)
+        fetched = until(process, "fetching" if what != "nothing" else "starting", said)
+        break_fetching(what, stack, process, here, there, data)
+        until(process, "\0", said)
+        status = process.wait(90)
+        if what.startswith("evc"):
+            process = start_evc(directory, here.qmp_path, there.qmp_path, more, subprocess.PIPE)
+            until(process, "\0", said)
+            status = process.wait(90)
+        became = moving.outcome(here, there)
+        if became == MOVED and not moving.unbroken(here, there):
+            became = "moved, ticks lost or doubled"
+        return fetched, status, became, answer_of(directory), said
+    finally:
+        end_all(stack)
+
+
+def fetching(tap, rig, pool, wanted):
+    rows = [what for what in FETCHING if wanted("postcopy, " + what)]
+    for what, result in zip(rows, pool.map(lambda what: one_fetching(rig, what), rows)):
+        fetched, status, became, answer, said = result
+        expected, expected_status, word = FETCHING[what]
+        texts = [text for text in (answer.get("reason"), answer.get("advice")) if text]
+        good = fetched and status == expected_status and expected in (None, became) and any(word in text for text in [*said, *texts])
+        tap.result(good and is_honest(status, became, answer), f"postcopy, {what}: {became}",
+                   [f"exit {status}, end {answer.get('end')}, guest at {answer.get('guest')}", *texts, *said])
+
+
 # --- ways ------------------------------------------------------------------------------------------
 
 def one_way(rig, row):
@@ -353,6 +423,7 @@ def main():
             return not words or any(word in name for word in words)
         cases(tap, rig, pool, wanted)
         ways(tap, rig, pool, wanted)
+        fetching(tap, rig, pool, wanted)
         faults(tap, rig, pool, [row for row in wishes(everything) if wanted(", ".join(row))])
     return tap.close()
 

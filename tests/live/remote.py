@@ -247,7 +247,7 @@ def main():
     os.environ["XDG_RUNTIME_DIR"] = os.path.join(directory, "here")
     os.mkdir(os.environ["XDG_RUNTIME_DIR"], 0o700)
     try:
-        kernel = moving.Kernel(os.path.join(FILES, "vmlinuz"), moving.build_tick(SOURCE, directory))
+        kernel = moving.Kernel(os.path.join(FILES, "vmlinuz"), moving.build_tick(directory))
         rig = moving.Sources(directory, kernel)
         machine = rig.start(directory, "a", CPU)
         name, place = check_here(tap, directory, machine)
