@@ -421,8 +421,6 @@ int evc_linux_back(const struct evc_linux_listing *listing, const struct evc_dum
 
 	for (int pass = 0; pass < MAX_PASSES && more && status >= 0; pass++)
 		status = conclude(&work, &now, arena, &more, err);
-	if (status >= 0)
-		status = evc_linux_back_built(listing, &now, arena, &now, err);
 	if (status < 0)
 		return status;
 	now.cpu = dump->cpu;

@@ -14,7 +14,7 @@ struct evc_linux_listing {
 
 /*
  * Add to a dump, which holds what the other lines say, each bit that the words prove to be one or zero;
- * whatever could be otherwise stays unknown.  Words that contradict each other prove nothing.
+ * whatever could be otherwise stays unknown, for any table of CPUID at all.  Words that contradict each other prove nothing.
  */
 int evc_linux_back(const struct evc_linux_listing *listing, const struct evc_dump *dump,
                    struct evc_arena *arena, struct evc_dump *ret_dump, struct evc_error *err);
@@ -25,7 +25,10 @@ bool evc_linux_prints(const struct evc_linux_tree *tree, struct evc_span flags);
 /* Is the flag among those printed, by whichever name the kernel gives it? */
 bool evc_linux_lists(const struct evc_linux_listing *listing, enum evc_linux_flag flag);
 
-/* What they prove of a CPU as it was built, and of the state of XSAVE: the last part of evc_linux_back. */
+/*
+ * What they prove besides of a CPU that no hypervisor stands before, which has what its features need, and of
+ * the state of XSAVE.  The dump is one that evc_linux_back made.
+ */
 int evc_linux_back_built(const struct evc_linux_listing *listing, const struct evc_dump *dump,
                          struct evc_arena *arena, struct evc_dump *ret_dump, struct evc_error *err);
 

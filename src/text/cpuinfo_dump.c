@@ -263,7 +263,14 @@ static int read_cpu(struct reader *reader, const struct evc_cpuinfo_cpu *cpu, st
 	listing.flags = flags->value;
 	if (bugs)
 		listing.bugs = bugs->value;
-	return evc_linux_back(&listing, &dump, reader->arena, ret_dump, err);
+	status = evc_linux_back(&listing, &dump, reader->arena, &dump, err);
+	if (status >= 0)
+		status = evc_linux_back_built(&listing, &dump, reader->arena, ret_dump, err);
+	if (status >= 0) {
+		ret_dump->cpu = cpu->number;
+		ret_dump->n_alike = 1;
+	}
+	return status;
 }
 
 /* Do all lines agree of which a dump is made? */
