@@ -35,6 +35,23 @@ struct evc_linux_forced {
 	uint32_t sure[EVC_LINUX_WORDS], unsure[EVC_LINUX_WORDS];
 };
 
+/* A guest's sockets, cores and threads; none is zero, and sockets are as many as it takes. */
+struct evc_linux_shape {
+	unsigned cpus, sockets, cores, threads;
+};
+
+/* What of the topology leaves is the caller's: nothing, the numbers of the CPUs, all. */
+enum evc_linux_shaping {
+	EVC_LINUX_AS_DUMPED,
+	EVC_LINUX_AS_NUMBERED,
+	EVC_LINUX_AS_SHAPED,
+};
+
+struct evc_linux_place {
+	uint32_t leaf, subleaf;
+	enum evc_reg reg;
+};
+
 struct evc_linux_work {
 	const struct evc_linux_question *question;
 	const struct evc_linux_tree *tree;
@@ -53,6 +70,7 @@ struct evc_linux_work {
 	uint32_t unaffected, affected; /* what the rows that match say */
 	const struct evc_linux_row *unaffected_row, *affected_row;
 	uint32_t platform_depends;
+	enum evc_linux_shaping shape;
 	bool clock_replaced;       /* a hypervisor's clock: CPUID is not asked for the frequency */
 	struct evc_linux_tri gate; /* what all rules depend on, where the kernel would have returned */
 };
@@ -148,6 +166,17 @@ struct evc_linux_tri evc_linux_has_topology(struct evc_linux_work *work);
 /* AMD's register of errata: does it know of one, and does this CPU have it. */
 struct evc_linux_tri evc_linux_osvw_knows(struct evc_linux_work *work, unsigned id);
 struct evc_linux_tri evc_linux_osvw_says(struct evc_linux_work *work, unsigned id);
+
+/* --- the shape that the caller gives (linux_shape.c) ---------------------------------------------- */
+
+/* How many bits number n things. */
+unsigned evc_linux_bits_for(unsigned n);
+
+enum evc_linux_shaping evc_linux_shaping_of(const struct evc_linux_question *question);
+
+/* A register as the hypervisor shows it to that CPU, from what the dump has. */
+uint32_t evc_linux_shaped_register(const struct evc_linux_work *work, unsigned cpu,
+                                   const struct evc_linux_place *place, uint32_t value);
 
 /* --- MSRs (linux_msr.c) --------------------------------------------------------------------------- */
 

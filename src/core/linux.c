@@ -125,6 +125,7 @@ void evc_linux_predict(const struct evc_linux_question *question, struct evc_lin
 
 	memset(ret_view, 0, sizeof(*ret_view));
 	ret_view->tree = question->tree;
+	work.shape = evc_linux_shaping_of(question);
 	detect(&work);
 	evc_linux_read_words(&work);
 	if (!work.vendor_known)

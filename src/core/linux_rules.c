@@ -150,6 +150,15 @@ uint32_t evc_linux_register(struct evc_linux_work *work, uint32_t leaf, uint32_t
 
 	evc_dump_reader_leaf(&work->reader, leaf, subleaf, &whole);
 	*ret_known = whole.known[reg];
+	if (work->shape != EVC_LINUX_AS_DUMPED) {
+		uint32_t value = evc_linux_shaped_register(
+			work, work->question->cpu,
+			&(struct evc_linux_place){ .leaf = leaf, .subleaf = subleaf, .reg = reg },
+			whole.value[reg] & whole.known[reg]);
+
+		*ret_known |= value ^ (whole.value[reg] & whole.known[reg]);
+		return value;
+	}
 	return whole.value[reg] & whole.known[reg];
 }
 

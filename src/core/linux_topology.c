@@ -19,11 +19,6 @@ struct cut {
 	bool known;
 };
 
-static unsigned order(unsigned n)
-{
-	return n <= 1 ? 0 : 32U - (unsigned)__builtin_clz(n - 1);
-}
-
 static uint32_t below(unsigned shift)
 {
 	return shift >= 32 ? UINT32_MAX : (UINT32_C(1) << shift) - 1;
@@ -36,7 +31,9 @@ static uint32_t above(uint32_t number, unsigned shift)
 
 /* One dump's leaves, and whether all that was asked was there. */
 struct source {
+	const struct evc_linux_work *work;
 	struct evc_dump_reader reader;
+	unsigned cpu;
 	bool known;
 };
 
@@ -45,6 +42,11 @@ static uint32_t reg(struct source *source, uint32_t leaf, uint32_t subleaf, enum
 	struct evc_leaf whole;
 
 	evc_dump_reader_leaf(&source->reader, leaf, subleaf, &whole);
+	if (source->work->shape != EVC_LINUX_AS_DUMPED)
+		return evc_linux_shaped_register(
+			source->work, source->cpu,
+			&(struct evc_linux_place){ .leaf = leaf, .subleaf = subleaf, .reg = which },
+			whole.value[which]);
 	if (whole.known[which] != UINT32_MAX)
 		source->known = false;
 	return whole.value[which];
@@ -67,7 +69,7 @@ static bool extended(struct source *source, uint32_t leaf, bool new, struct cut 
 	cut->apicid = reg(source, leaf, 0, EVC_EDX);
 	cut->smt_shift = type == SMT ? shift : 0;
 	if (new && !cut->smt_shift && type == SMT &&count > 1)
-		cut->smt_shift = order(count);
+		cut->smt_shift = evc_linux_bits_for(count);
 	cut->threads = count;
 	cut->package_shift = cut->smt_shift;
 	cut->processors = count;
@@ -107,8 +109,10 @@ static void legacy(struct evc_linux_work *work, struct source *source, struct cu
 	bool ht = evc_linux_has(work, EVC_LINUX_F_HT).truth == EVC_PRESENT;
 
 	cut->processors = ht ? processors : cores;
-	cut->package_shift = ht ? order(processors) : order(cores);
-	cut->smt_shift = cut->package_shift > order(cores) ? cut->package_shift - order(cores) : 0;
+	cut->package_shift = ht ? evc_linux_bits_for(processors) : evc_linux_bits_for(cores);
+	cut->smt_shift = cut->package_shift > evc_linux_bits_for(cores)
+	                         ? cut->package_shift - evc_linux_bits_for(cores)
+	                         : 0;
 	cut->threads = 1U << (cut->smt_shift < 8 ? cut->smt_shift : 8);
 	set_ids(cut);
 	if (!work->tree->switches[EVC_LINUX_S_TOPOLOGY] && !ht) {
@@ -125,7 +129,7 @@ static void old_amd(struct evc_linux_work *work, struct source *source, struct c
 	unsigned bits = sizes >> 12 & 0xf;
 
 	cut->processors = (sizes & 0xff) + 1;
-	cut->package_shift = bits ? bits : order(cut->processors);
+	cut->package_shift = bits ? bits : evc_linux_bits_for(cut->processors);
 	cut->threads = 1;
 	set_ids(cut);
 	if (!topoext)
@@ -148,13 +152,14 @@ static void new_amd(struct evc_linux_work *work, struct source *source, struct c
 		uint32_t sizes = reg(source, 0x80000008, 0, EVC_ECX);
 
 		cut->processors = (sizes & 0xff) + 1;
-		cut->package_shift = sizes >> 12 & 0xf ? sizes >> 12 & 0xf : order(cut->processors);
+		cut->package_shift =
+			sizes >> 12 & 0xf ? sizes >> 12 & 0xf : evc_linux_bits_for(cut->processors);
 	}
 	if (!found && topoext) {
 		cut->apicid = reg(source, 0x8000001e, 0, EVC_EAX);
 		if (work->family >= 0x17) {
 			cut->threads = (reg(source, 0x8000001e, 0, EVC_EBX) >> 8 & 0xff) + 1;
-			cut->smt_shift = order(cut->threads);
+			cut->smt_shift = evc_linux_bits_for(cut->threads);
 		}
 	}
 	set_ids(cut);
@@ -163,11 +168,13 @@ static void new_amd(struct evc_linux_work *work, struct source *source, struct c
 		cut->core %= cut->processors / nodes;
 }
 
-static struct cut cut_of(struct evc_linux_work *work, const struct evc_dump *dump)
+static struct cut cut_of(struct evc_linux_work *work, const struct evc_dump *dump, unsigned cpu)
 {
 	bool amds = work->vendor == EVC_LINUX_VENDOR_AMD || work->vendor == EVC_LINUX_VENDOR_HYGON;
 	bool new = work->tree->switches[EVC_LINUX_S_TOPOLOGY];
-	struct source source = { .reader = { .dump = dump },
+	struct source source = { .work = work,
+		                 .reader = { .dump = dump },
+		                 .cpu = cpu,
 		                 .known = work->level_known && work->vendor_known };
 	struct cut cut = { .threads = 1, .processors = 1 };
 
@@ -205,7 +212,7 @@ static bool seen_before(struct evc_linux_work *work, const struct evc_host *host
                         const struct cut *cut)
 {
 	for (size_t i = 0; i < last; i++) {
-		struct cut other = cut_of(work, &host->cpus[i]);
+		struct cut other = cut_of(work, &host->cpus[i], 0);
 
 		if (other.package == cut->package && other.core == cut->core)
 			return true;
@@ -223,7 +230,7 @@ static struct shared count(struct evc_linux_work *work, const struct cut *cut)
 	if (!host || host->n_cpus < 1 || host->n_cpus > MAX_COUNTED)
 		return as_cpuid_counts(cut);
 	for (size_t i = 0; i < host->n_cpus; i++) {
-		struct cut other = cut_of(work, &host->cpus[i]);
+		struct cut other = cut_of(work, &host->cpus[i], 0);
 
 		if (host->cpus[i].n_alike > 1)
 			return as_cpuid_counts(cut);
@@ -239,46 +246,44 @@ static struct shared count(struct evc_linux_work *work, const struct cut *cut)
 	return shared;
 }
 
-/* --- as the caller says
- * --------------------------------------------------------------------------------------- */
+/* --- as the caller says --------------------------------------------------------------------------- */
 
-/* QEMU's layout: threads within cores within sockets, each level's number in as many bits as it needs. */
-static void given(struct evc_linux_work *work, struct cut *ret_cut, struct shared *ret_shared)
+static bool is_of(struct evc_linux_work *work, const struct cut *cut, unsigned cpu, unsigned *core,
+                  unsigned *n_cores)
 {
-	const struct evc_linux_env *env = work->env;
-	unsigned threads = env->threads ? env->threads : 1, sockets = env->sockets ? env->sockets : 1;
-	unsigned cores = env->cores, cpu = work->question->cpu, thread, core, socket;
+	struct cut other = cut_of(work, work->question->dump, cpu);
 
-	if (!cores)
-		cores = env->cpus / threads / sockets ? env->cpus / threads / sockets : 1;
-	thread = cpu % threads;
-	core = cpu / threads % cores;
-	socket = cpu / threads / cores;
-	ret_cut->smt_shift = order(threads);
-	ret_cut->package_shift = order(threads) + order(cores);
-	ret_cut->apicid = (uint32_t)(((uint64_t)socket << order(cores) | core) << order(threads) | thread);
-	ret_cut->package = socket;
-	ret_cut->core = core;
-	ret_cut->known = true;
-	*ret_shared = (struct shared){ .siblings = threads * cores, .cores = cores };
+	if (other.package != cut->package)
+		return false;
+	*n_cores += other.core != *core;
+	*core = other.core;
+	return true;
+}
+
+/* Numbers are dealt out in order, so a package is a run of them, and so is a core. */
+static struct shared count_run(struct evc_linux_work *work, const struct cut *cut)
+{
+	struct shared shared = { .siblings = 1, .cores = 1 };
+	unsigned cpu = work->question->cpu, core = cut->core;
+
+	for (unsigned i = cpu; i-- > 0 && is_of(work, cut, i, &core, &shared.cores);)
+		shared.siblings++;
+	core = cut->core;
+	for (unsigned i = cpu + 1; i < work->env->cpus && is_of(work, cut, i, &core, &shared.cores); i++)
+		shared.siblings++;
+	return shared;
 }
 
 void evc_linux_topology(struct evc_linux_work *work)
 {
 	struct evc_linux_view *view = work->view;
-	struct cut cut = { 0 };
-	struct shared shared;
+	struct cut cut = cut_of(work, work->question->dump, work->question->cpu);
+	struct shared shared = work->shape == EVC_LINUX_AS_DUMPED ? count(work, &cut) : count_run(work, &cut);
 	struct evc_linux_truth known = { .truth = EVC_PRESENT };
 
-	if (work->env->cpus) {
-		given(work, &cut, &shared);
-	} else {
-		cut = cut_of(work, work->question->dump);
-		shared = count(work, &cut);
-	}
 	if (!cut.known)
 		known.truth = EVC_UNSURE;
-	if (shared.assumed)
+	if (shared.assumed || work->shape == EVC_LINUX_AS_NUMBERED)
 		known.depends = UINT32_C(1) << EVC_LINUX_BY_SHAPE;
 	view->lines[EVC_LINUX_PHYSICAL_ID] =
 		(struct evc_linux_value){ .number = cut.package, .known = known };

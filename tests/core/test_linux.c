@@ -6,6 +6,8 @@
  */
 #include "core/linux.h"
 
+#include "core/machines.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -638,10 +640,115 @@ static void trees_are_sound(void **state)
 	}
 }
 
+/* --- the shape that the caller gives -------------------------------------------------------------------- */
+
+/* The topology lines of one CPU: physical id, siblings, core id, cpu cores, apicid. */
+static const struct shape_row {
+	const char *name, *host, *kernel, *shape;
+	unsigned cpu;
+	int64_t lines[5];
+	bool legacy, threads; /* flags cmp_legacy and ht */
+} shapes[] = {
+	{ .name = "an AMD guest without TOPOEXT: threads are taken for cores before 6.9",
+	  .host = "guests/qemu-epyc-v3",
+	  .kernel = "6.1.192",
+	  .shape = "smp=4,cores=2,threads=2",
+	  .cpu = 3,
+	  .lines = { 0, 4, 3, 4, 3 },
+	  .legacy = true,
+	  .threads = true },
+	{ .name = "the same since 6.9, from leaf 0xb",
+	  .host = "guests/qemu-epyc-v3",
+	  .kernel = "7.3.4",
+	  .shape = "smp=4,cores=2,threads=2",
+	  .cpu = 3,
+	  .lines = { 0, 4, 1, 2, 3 },
+	  .legacy = true,
+	  .threads = true },
+	{ .name = "an AMD guest without leaf 0xb cannot say threads to any kernel",
+	  .host = "guests/qemu-opteron_g3-v1",
+	  .kernel = "7.3.4",
+	  .shape = "smp=4,cores=2,threads=2",
+	  .cpu = 2,
+	  .lines = { 0, 4, 2, 4, 2 },
+	  .legacy = true,
+	  .threads = true },
+	{ .name = "Intel's leaves 1 and 4, where there is no leaf 0xb",
+	  .host = "guests/qemu-core2duo-v1",
+	  .kernel = "6.1.192",
+	  .shape = "smp=4,cores=2,threads=2",
+	  .cpu = 2,
+	  .lines = { 0, 4, 1, 2, 2 },
+	  .threads = true },
+	{ .name = "two sockets: the second begins with a number of its own",
+	  .host = "guests/qemu-haswell-v4",
+	  .kernel = "6.1.192",
+	  .shape = "smp=6,sockets=2,cores=3",
+	  .cpu = 4,
+	  .lines = { 1, 3, 1, 3, 5 },
+	  .threads = true },
+	{ .name = "sockets of one CPU each have no threads to tell of",
+	  .host = "guests/qemu-haswell-v4",
+	  .kernel = "6.1.192",
+	  .shape = "smp=2,sockets=2",
+	  .cpu = 1,
+	  .lines = { 1, 1, 0, 1, 1 } },
+	{ .name = "cores that nobody gave are made of the rest",
+	  .host = "guests/qemu-haswell-v4",
+	  .kernel = "6.1.192",
+	  .shape = "smp=4",
+	  .cpu = 3,
+	  .lines = { 0, 4, 3, 4, 3 },
+	  .threads = true },
+	{ .name = "a number alone leaves the layout to a dump that has one",
+	  .host = "machines/intel-haswell-2xxeon-e5-2680v3",
+	  .kernel = "6.1.192",
+	  .shape = "smp=3",
+	  .cpu = 2,
+	  .lines = { 0, 3, 1, 2, 2 },
+	  .threads = true },
+};
+
+static void shapes_row(void **state)
+{
+	static const enum evc_linux_line lines[] = { EVC_LINUX_PHYSICAL_ID, EVC_LINUX_SIBLINGS,
+		                                     EVC_LINUX_CORE_ID, EVC_LINUX_CPU_CORES,
+		                                     EVC_LINUX_APICID };
+	const struct shape_row *row = *state;
+	struct evc_linux_kernel kernel;
+	struct evc_linux_env env = { 0 };
+	struct evc_arena arena = { 0 };
+	struct evc_linux_view view;
+	struct evc_host host;
+
+	assert_true(corpus_host(row->host, &arena, &host));
+	assert_int_equal(evc_linux_find(evc_span_from(row->kernel), &kernel, NULL), 0);
+	assert_int_equal(evc_linux_env_set(&env, evc_span_from(row->shape), NULL), 0);
+	host.n_cpus = 1;
+	evc_linux_predict(&(struct evc_linux_question){ .tree = kernel.tree,
+	                                                .env = &env,
+	                                                .dump = &host.cpus[0],
+	                                                .host = &host,
+	                                                .cpu = row->cpu },
+	                  &view);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		assert_int_equal(view.lines[lines[i]].known.truth, EVC_PRESENT);
+		assert_int_equal(view.lines[lines[i]].number, row->lines[i]);
+	}
+	assert_int_equal(evc_linux_view_flag(&view, EVC_LINUX_F_CMP_LEGACY).truth == EVC_PRESENT,
+	                 row->legacy);
+	assert_int_equal(evc_linux_view_flag(&view, EVC_LINUX_F_HT).truth == EVC_PRESENT, row->threads);
+	evc_arena_free(&arena);
+}
+
 int main(void)
 {
-	enum { N_ROWS = sizeof(rows) / sizeof(rows[0]), N_OTHERS = 4 };
-	struct CMUnitTest tests[N_ROWS + N_OTHERS] = {
+	enum {
+		N_ROWS = sizeof(rows) / sizeof(rows[0]),
+		N_SHAPES = sizeof(shapes) / sizeof(shapes[0]),
+		N_OTHERS = 4
+	};
+	struct CMUnitTest tests[N_ROWS + N_SHAPES + N_OTHERS] = {
 		cmocka_unit_test(finds_kernels),
 		cmocka_unit_test(refuses_what_is_no_kernel),
 		cmocka_unit_test(refuses_bad_settings),
@@ -652,5 +759,9 @@ int main(void)
 		tests[N_OTHERS + i] = (struct CMUnitTest){ .name = rows[i].name,
 			                                   .test_func = predicts_row,
 			                                   .initial_state = (void *)&rows[i] };
+	for (size_t i = 0; i < N_SHAPES; i++)
+		tests[N_OTHERS + N_ROWS + i] = (struct CMUnitTest){ .name = shapes[i].name,
+			                                            .test_func = shapes_row,
+			                                            .initial_state = (void *)&shapes[i] };
 	return cmocka_run_group_tests_name("core/linux", tests, NULL, NULL);
 }
