@@ -9,11 +9,12 @@
  * that lacks it.  A guest that is told "not affected" switches no mitigation on, also when it runs on the
  * host that is.
  *
- * What a host is affected by is asked of a guest with the level's features and the host's own identity.  So a
- * flaw of what the level hides is none (gathers without AVX; a transaction without TSX, though nothing keeps
- * a program from trying one), and neither is one that no guest is ever told of, since only a hypervisor mends
- * it. What a level rightly drops is none either: a bit like RDCL_NO goes when one host lacks it, which makes
- * guests more careful.
+ * What a host is affected by is asked of a guest with the level's features and the host's own identity, and
+ * with those of the host's instructions that run also where CPUID hides them: a guest without TSX can begin a
+ * transaction all the same, and is told that it cannot be attacked by one.  AVX is not among them, since
+ * without its state in leaf 0xd no guest can switch it on: gathers are no flaw then.  Neither is one that no
+ * guest is ever told of, since only a hypervisor mends it.  What a level rightly drops is none either: a bit
+ * like RDCL_NO goes when one host lacks it, which makes guests more careful.
  */
 #include "core/linux_seen.h"
 
@@ -78,11 +79,22 @@ int evc_linux_honest(const struct evc_dump *guest, const struct evc_dump *offer,
                      struct evc_dump *ret_dump, struct evc_error *err)
 {
 	static const enum evc_feature_id signatures[] = { EVC_F_STEPPING, EVC_F_E_STEPPING_ID };
+	/* Those that Linux asks when it decides whether there is a flaw. */
+	static const enum evc_feature_id not_hidden[] = { EVC_F_RTM, EVC_F_RDRAND, EVC_F_RDSEED };
 	struct evc_dump_builder builder;
 	uint64_t known, value;
 
 	evc_dump_begin(&builder, arena);
 	evc_dump_copy(&builder, guest);
+	for (size_t i = 0; i < sizeof(not_hidden) / sizeof(not_hidden[0]); i++) {
+		struct evc_bit bit = evc_features[not_hidden[i]].bit;
+		struct evc_leaf leaf = { .leaf = bit.leaf, .subleaf = bit.subleaf };
+
+		if (!evc_dump_get(offer, bit, NULL))
+			continue;
+		leaf.value[bit.reg] = leaf.known[bit.reg] = (uint32_t)evc_bit_mask(bit);
+		evc_dump_set_bits(&builder, &leaf);
+	}
 	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
 		struct evc_bit bit = evc_features[signatures[i]].bit;
 		struct evc_leaf leaf;

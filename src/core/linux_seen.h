@@ -39,7 +39,8 @@ struct evc_linux_seer {
 
 /*
  * The vCPU as it would be if it said on which CPU it is: the level's features with the signature and the
- * IA32_ARCH_CAPABILITIES of the offer that it was made of.
+ * IA32_ARCH_CAPABILITIES of the offer that it was made of, and with its instructions that CPUID cannot keep
+ * a guest from.
  */
 int evc_linux_honest(const struct evc_dump *guest, const struct evc_dump *offer, struct evc_arena *arena,
                      struct evc_dump *ret_dump, struct evc_error *err);
