@@ -4,6 +4,16 @@
  *
  * A dump seldom holds them, and they decide about a dozen words of /proc/cpuinfo.  The profiles below are
  * what hypervisors answer when nobody set them otherwise; they are assumptions, and mark what rests on them.
+ * They are good in different measure:
+ *
+ *   kvm, tcg  read (linux:arch/x86/kvm, qemu:target/i386) and seen in guests
+ *   xen       read, of HVM guests (xen:xen/arch/x86/msr.c, hvm/vmx/vmx.c): 1a0 is the host's without
+ *             BTS and PEBS, ce and 140 are emulated for all, 3a is locked, with VMX where that is nested;
+ *             8b is the host's in newer ones, so nothing is assumed
+ *   vmware    ce, 140, 1a0 and 10a seen in two listings (corpus/story); the others inferred
+ *   hyperv    8b as listings of its guests have it; the others inferred, no document tells
+ *   bare      as after reset; whatever firmware decides is not assumed
+ *
  * IA32_ARCH_CAPABILITIES is taken for zero, which is what admits every weakness: a hypervisor that knows of
  * a defence in its host shows it there, and only the dump or the caller can say so.  Of bare metal nothing is
  * assumed but what every CPU after reset has.
