@@ -453,6 +453,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		trial.env.has_cmdline = true;
 		memcpy(trial.env.cmdline, line, strlen(line) + 1);
 	}
+	if (trial.choice & 0x100) {
+		trial.env.cpus = 1 + (trial.choice >> 9 & 7);
+		trial.env.cores = trial.choice >> 12 & 3;
+		trial.env.threads = trial.choice >> 14 & 3;
+		trial.question.cpu = trial.env.cpus - 1;
+	}
 	evc_dump_begin(&builder, &trial.arena);
 	while (input.size)
 		read_record(&input, &builder);
