@@ -286,8 +286,8 @@ static void law_way_back(struct trial *trial)
 	trial->env = (struct evc_linux_env){ 0 };
 	predict(trial, &view);
 	if (print_words(&view, EVC_LINUX_FLAGS, &flags) && print_words(&view, EVC_LINUX_BUGS, &bugs)) {
-		listing.flags = (struct evc_span){ .text = flags.text, .length = flags.length };
-		listing.bugs = (struct evc_span){ .text = bugs.text, .length = bugs.length };
+		listing.flags = evc_span_from(flags.length ? flags.text : "");
+		listing.bugs = evc_span_from(bugs.length ? bugs.text : "");
 		evc_dump_begin(&builder, &trial->arena);
 		for (uint32_t number = 0; number < 2; number++) {
 			evc_dump_leaf(&trial->dump, number, 0, &leaf);
