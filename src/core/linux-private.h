@@ -35,9 +35,9 @@ struct evc_linux_forced {
 	uint32_t sure[EVC_LINUX_WORDS], unsure[EVC_LINUX_WORDS];
 };
 
-/* A guest's sockets, cores and threads; none is zero, and sockets are as many as it takes. */
+/* Cores of a socket and threads of a core, neither of them zero; sockets are as many as it takes. */
 struct evc_linux_shape {
-	unsigned cpus, sockets, cores, threads;
+	unsigned cores, threads;
 };
 
 /* What of the topology leaves is the caller's: nothing, the numbers of the CPUs, all. */

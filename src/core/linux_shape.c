@@ -26,20 +26,14 @@ unsigned evc_linux_bits_for(unsigned n)
 /* What is not given is made of the rest; cores come first, as in QEMU since 6.2. */
 static struct evc_linux_shape shape_of(const struct evc_linux_env *env)
 {
-	struct evc_linux_shape shape = {
-		.cpus = env->cpus, .sockets = env->sockets, .cores = env->cores, .threads = env->threads
-	};
-	unsigned cpus = shape.cpus;
+	unsigned threads = env->threads, cores = env->cores;
 
-	if (!shape.threads)
-		shape.threads = shape.sockets && shape.cores ? cpus / shape.sockets / shape.cores : 1;
-	if (!shape.threads)
-		shape.threads = 1;
-	if (!shape.cores)
-		shape.cores = cpus / shape.threads / (shape.sockets ? shape.sockets : 1);
-	if (!shape.cores)
-		shape.cores = 1;
-	return shape;
+	if (!threads && env->sockets && cores)
+		threads = env->cpus / env->sockets / cores;
+	threads = threads ? threads : 1;
+	if (!cores)
+		cores = env->cpus / threads / (env->sockets ? env->sockets : 1);
+	return (struct evc_linux_shape){ .cores = cores ? cores : 1, .threads = threads };
 }
 
 static uint32_t replace(uint32_t value, unsigned low, uint32_t mask, uint32_t by)
