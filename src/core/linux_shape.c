@@ -130,7 +130,7 @@ static uint32_t counted(const struct evc_linux_work *work, const struct evc_linu
 }
 
 /* Leaves 0x80000008 and 0x8000001e. */
-static uint32_t amds(const struct evc_linux_shape *shape, unsigned cpu, uint32_t apicid,
+static uint32_t amds(const struct evc_linux_shape *shape, uint32_t apicid,
                      const struct evc_linux_place *place, uint32_t value)
 {
 	unsigned threads = evc_linux_bits_for(shape->threads), cores = evc_linux_bits_for(shape->cores);
@@ -143,7 +143,7 @@ static uint32_t amds(const struct evc_linux_shape *shape, unsigned cpu, uint32_t
 	if (place->reg == EVC_EAX)
 		return apicid;
 	if (place->reg == EVC_EBX)
-		return replace(replace(value, 0, 0xff, cpu / shape->threads % shape->cores), 8, 0xff,
+		return replace(replace(value, 0, 0xff, apicid >> threads & ((1U << cores) - 1)), 8, 0xff,
 		               shape->threads - 1);
 	/* One node. */
 	return place->reg == EVC_ECX ? replace(value, 8, 0x7, 0) : value;
@@ -167,7 +167,7 @@ uint32_t evc_linux_shaped_register(const struct evc_linux_work *work, unsigned c
 		return 0;
 	case 0x80000008:
 	case 0x8000001e:
-		return amds(&shape, cpu, apicid, place, value);
+		return amds(&shape, apicid, place, value);
 	default:
 		return counted(work, &shape, apicid, place, value);
 	}
