@@ -127,9 +127,9 @@ void evc_linux_predict(const struct evc_linux_question *question, struct evc_lin
 	ret_view->tree = question->tree;
 	work.shape = evc_linux_shaping_of(question);
 	detect(&work);
-	evc_linux_read_words(&work);
 	if (!work.vendor_known)
 		work.vendor = EVC_LINUX_VENDOR_INTEL;
+	evc_linux_read_words(&work);
 	early_identify(&work);
 	evc_linux_platform(&work);
 	evc_linux_tsc(&work);
