@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
 	MAX_SEED = 1 << 20,
-	MAX_KEPT = 256,   /* seeds that inputs are made of */
+	MAX_KEPT = 256,  /* seeds that inputs are made of */
 	MAX_MADE = 2048, /* bytes of one that is made */
 	MAX_EDITS = 24,
 };

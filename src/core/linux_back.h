@@ -14,7 +14,8 @@ struct evc_linux_listing {
 
 /*
  * Add to a dump, which holds what the other lines say, each bit that the words prove to be one or zero;
- * whatever could be otherwise stays unknown, for any table of CPUID at all.  Words that contradict each other prove nothing.
+ * whatever could be otherwise stays unknown, for any table of CPUID at all.  Words that contradict each other
+ * prove nothing.
  */
 int evc_linux_back(const struct evc_linux_listing *listing, const struct evc_dump *dump,
                    struct evc_arena *arena, struct evc_dump *ret_dump, struct evc_error *err);
