@@ -7,22 +7,21 @@
  */
 #include "core/linux.h"
 #include "host/files.h"
+#include "host/share.h"
 #include "text/cpuinfo_write.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 
-enum { MOST = 1000000, N_KERNELS = 8, N_THREADS = 2 };
+enum { MOST = 1000000, N_KERNELS = 8 };
 
 static const char *const kernels[N_KERNELS] = { "4.15",         "ubuntu-20.04", "debian-11", "ubuntu-22.04",
 	                                        "ubuntu-24.04", "debian-12",    "debian-13", "7.3" };
 
-struct part {
+struct work {
 	const struct evc_hosts *hosts;
-	const struct evc_linux_tree *const *trees;
-	size_t first, last;
-	size_t bytes;
+	const struct evc_linux_tree *trees[N_KERNELS];
+	size_t bytes[EVC_MAX_PARTS];
 };
 
 static double now(void)
@@ -33,15 +32,15 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void *work(void *data)
+static void predict(void *context, size_t part, size_t first, size_t last)
 {
-	struct part *part = data;
+	struct work *work = context;
 	struct evc_sink text = { 0 };
 
-	for (size_t i = part->first; i < part->last; i++)
+	for (size_t i = first; i < last; i++)
 		for (size_t k = 0; k < N_KERNELS; k++) {
-			const struct evc_host *host = &part->hosts->items[i % part->hosts->n];
-			struct evc_linux_question question = { .tree = part->trees[k],
+			const struct evc_host *host = &work->hosts->items[i % work->hosts->n];
+			struct evc_linux_question question = { .tree = work->trees[k],
 				                               .dump = &host->cpus[0],
 				                               .host = host };
 			struct evc_linux_view view;
@@ -49,39 +48,26 @@ static void *work(void *data)
 			evc_linux_predict(&question, &view);
 			evc_sink_clear(&text);
 			evc_cpuinfo_write(&view, EVC_CPUINFO_PLAIN, &text);
-			part->bytes += text.length;
+			work->bytes[part] += text.length;
 		}
 	evc_sink_free(&text);
-	return NULL;
 }
 
 static int run(const struct evc_hosts *hosts, size_t n, size_t *ret_bytes)
 {
-	const struct evc_linux_tree *trees[N_KERNELS];
-	struct part parts[N_THREADS];
-	pthread_t threads[N_THREADS];
+	struct work work = { .hosts = hosts };
 
 	for (size_t k = 0; k < N_KERNELS; k++) {
 		struct evc_linux_kernel kernel;
 
 		if (evc_linux_find(evc_span_from(kernels[k]), &kernel, NULL) < 0)
 			return -1;
-		trees[k] = kernel.tree;
+		work.trees[k] = kernel.tree;
 	}
-	for (size_t t = 0; t < N_THREADS; t++) {
-		parts[t] = (struct part){ .hosts = hosts,
-			                  .trees = trees,
-			                  .first = n * t / N_THREADS,
-			                  .last = n * (t + 1) / N_THREADS };
-		if (pthread_create(&threads[t], NULL, work, &parts[t]))
-			return -1;
-	}
+	evc_share(n, evc_share_parts(n, 1), predict, &work);
 	*ret_bytes = 0;
-	for (size_t t = 0; t < N_THREADS; t++) {
-		if (pthread_join(threads[t], NULL))
-			return -1;
-		*ret_bytes += parts[t].bytes;
-	}
+	for (size_t i = 0; i < EVC_MAX_PARTS; i++)
+		*ret_bytes += work.bytes[i];
 	return 0;
 }
 

@@ -8,8 +8,8 @@
 #include "core/matrix.h"
 #include "core/check.h"
 #include "host/files.h"
+#include "host/share.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -24,18 +24,17 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-struct half {
+struct rows {
 	const struct evc_matrix *matrix;
 	const struct evc_matrix_bits *bits;
-	size_t first, last;
 };
 
-static void *work(void *data)
+static void work(void *context, size_t part, size_t first, size_t last)
 {
-	struct half *half = data;
+	const struct rows *rows = context;
 
-	evc_matrix_rows(half->matrix, half->first, half->last, half->bits);
-	return NULL;
+	(void)part;
+	evc_matrix_rows(rows->matrix, first, last, rows->bits);
 }
 
 /* Lose those of the machine's features that the number's bits say: another number, another host. */
@@ -94,20 +93,6 @@ static const struct evc_cpu **make_hosts(size_t n, const struct evc_hosts *hosts
 	return cpus && n_seeds ? list : NULL;
 }
 
-static int compute(const struct evc_matrix *matrix, const struct evc_matrix_bits *bits)
-{
-	struct half halves[] = {
-		{ .matrix = matrix, .bits = bits, .last = matrix->n_kinds / 2 },
-		{ .matrix = matrix, .bits = bits, .first = matrix->n_kinds / 2, .last = matrix->n_kinds },
-	};
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, work, &halves[0]))
-		return -1;
-	work(&halves[1]);
-	return pthread_join(thread, NULL) ? -1 : 0;
-}
-
 int main(int argc, char **argv)
 {
 	static const char *const usual[] = { "corpus/machines" };
@@ -139,8 +124,8 @@ int main(int argc, char **argv)
 	    evc_matrix_bits_make(&matrix, &arena, &bits, &err) < 0)
 		return 3;
 	prepared = now();
-	if (compute(&matrix, &bits) < 0)
-		return 3;
+	evc_share(matrix.n_kinds, evc_share_parts(matrix.n_kinds, 1), work,
+	          &(struct rows){ .matrix = &matrix, .bits = &bits });
 	end = now();
 	printf("%.3f s: %llu hosts of %zu kinds, %zu words a set, preparing %.3f s, pairs %.3f s\n",
 	       end - start, (unsigned long long)n, matrix.n_kinds, matrix.n_words, prepared - start,

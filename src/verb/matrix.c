@@ -5,15 +5,13 @@
 #include "core/matrix.h"
 #include "core/vcpu.h"
 #include "host/files.h"
+#include "host/share.h"
 #include "text/matrix.h"
 #include "text/report.h"
 #include "verb/input.h"
 #include "verb/sides.h"
 
-#include <pthread.h>
-#include <unistd.h>
-
-enum { MAX_THREADS = 64, GRID_HOSTS = 40, MAX_CELLS = 4 * 1000 * 1000 };
+enum { GRID_HOSTS = 40, MAX_CELLS = 4 * 1000 * 1000 };
 
 static const struct evc_param params[] = {
 	{ .name = "mode",
@@ -26,42 +24,17 @@ static const struct evc_param params[] = {
 	{ 0 },
 };
 
-struct share {
+struct rows {
 	const struct evc_matrix *matrix;
 	const struct evc_matrix_bits *bits;
-	size_t first, last;
 };
 
-static void *work(void *data)
+static void compute_rows(void *context, size_t part, size_t first, size_t last)
 {
-	const struct share *share = data;
+	const struct rows *rows = context;
 
-	evc_matrix_rows(share->matrix, share->first, share->last, share->bits);
-	return NULL;
-}
-
-/* Rows are shared out evenly; a thread that cannot be had is done here. */
-static void compute(const struct evc_matrix *matrix, const struct evc_matrix_bits *bits)
-{
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t n = online < 1 ? 1 : online > MAX_THREADS ? MAX_THREADS : (size_t)online;
-	struct share shares[MAX_THREADS] = { 0 };
-	pthread_t threads[MAX_THREADS];
-	bool runs[MAX_THREADS] = { false };
-
-	for (size_t i = 0; i < n; i++) {
-		shares[i] = (struct share){ .matrix = matrix,
-			                    .bits = bits,
-			                    .first = matrix->n_kinds * i / n,
-			                    .last = matrix->n_kinds * (i + 1) / n };
-		runs[i] = i && !pthread_create(&threads[i], NULL, work, &shares[i]);
-		if (i && !runs[i])
-			work(&shares[i]);
-	}
-	work(&shares[0]);
-	for (size_t i = 0; i < n; i++)
-		if (runs[i])
-			pthread_join(threads[i], NULL);
+	(void)part;
+	evc_matrix_rows(rows->matrix, first, last, rows->bits);
 }
 
 /* Guests at a mode, and whether each host can start one. */
@@ -278,7 +251,8 @@ static int run(struct evc_command *command, struct evc_error *err)
 		status = evc_matrix_bits_make(&matrix, command->arena, &bits, err);
 	if (status < 0)
 		return status;
-	compute(&matrix, &bits);
+	evc_share(matrix.n_kinds, evc_share_parts(matrix.n_kinds, 1), compute_rows,
+	          &(struct rows){ .matrix = &matrix, .bits = &bits });
 	struct evc_matrix_view view = { .matrix = &matrix,
 		                        .bits = &bits,
 		                        .names = names,

@@ -4,12 +4,15 @@
 
 #include "core/vcpu.h"
 #include "host/capture.h"
+#include "host/share.h"
 #include "text/report.h"
 #include "text/show.h"
 #include "verb/input.h"
 #include "verb/seen.h"
 
 #include <string.h>
+
+enum { FILES_FOR_A_THREAD = 16 };
 
 static const struct evc_param params[] = {
 	{ .name = "leaf",
@@ -181,27 +184,88 @@ static int show_subjects(struct evc_command *command, const char *const *path, s
 	return status;
 }
 
+/* A part of the files, and all that was said of them: the first says it at once, the others when it is their
+ * turn. */
+struct part {
+	struct evc_command command;
+	struct evc_arena arena;
+	struct evc_sink out, messages; /* of the others */
+	struct view view;
+	struct tally tally;
+	struct evc_error err;
+	int status;
+};
+
+/* Files first up to last; this machine when there are none. */
+static void show_part(struct part *part, size_t first, size_t last)
+{
+	const struct evc_args *args = &part->command.args;
+
+	part->command.arena = &part->arena;
+	for (size_t i = first; i < last && part->status >= 0; i++) {
+		evc_arena_reset(&part->arena);
+		part->status = show_subjects(&part->command, args->n_operands ? &args->operands[i] : NULL,
+		                             &part->view, &part->tally, &part->err);
+	}
+	evc_arena_free(&part->view.scratch);
+	evc_arena_free(&part->arena);
+}
+
+static void show_shared(void *context, size_t part, size_t first, size_t last)
+{
+	struct part *parts = context;
+
+	show_part(&parts[part], first, last);
+}
+
+/* What a part said, behind what those before it said. */
+static int join(struct evc_command *command, struct part *part, struct tally *tally, struct evc_error *err)
+{
+	if (tally->shown && part->tally.shown)
+		evc_sink_puts(command->out, "\n");
+	if (part->out.length)
+		evc_sink_write(command->out, part->out.text, part->out.length);
+	if (part->messages.length)
+		evc_sink_write(command->messages, part->messages.text, part->messages.length);
+	command->out->failed |= part->out.failed;
+	if (tally->hosts == tally->shown)
+		tally->first = part->tally.first;
+	tally->hosts += part->tally.hosts;
+	tally->shown += part->tally.shown;
+	*err = part->err;
+	return part->status;
+}
+
 /* Several hosts one after the other; with --json one object each. */
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	bool registers = evc_args_flag(&command->args, "raw") || evc_args_value(&command->args, "leaf");
 	struct view view = { .options = { .view = EVC_VIEW_AUTO } };
-	struct evc_arena arena = { 0 };
-	struct evc_command one = *command;
+	size_t n = command->args.n_operands ? command->args.n_operands : 1;
+	size_t n_parts = evc_share_parts(n, FILES_FOR_A_THREAD);
+	struct part *parts = evc_arena_array(command->arena, n_parts, sizeof(*parts));
 	struct tally tally = { 0 };
-	size_t n = command->args.n_operands;
 	int status = EVC_OK;
 
+	if (!parts)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	if (!registers && ((status = evc_input_offer_options(&command->args, &view.options, err)) < 0 ||
 	                   (status = evc_input_modes(command, &view.modes, err)) < 0))
 		return status;
-	one.arena = &arena;
-	for (size_t i = 0; i < (n ? n : 1) && status >= 0; i++) {
-		evc_arena_reset(&arena);
-		status = show_subjects(&one, n ? &command->args.operands[i] : NULL, &view, &tally, err);
+	for (size_t i = 0; i < n_parts; i++) {
+		parts[i] = (struct part){ .command = *command, .view = view };
+		if (i) {
+			parts[i].command.out = &parts[i].out;
+			parts[i].command.messages = &parts[i].messages;
+		}
 	}
-	evc_arena_free(&view.scratch);
-	evc_arena_free(&arena);
+	evc_share(n, n_parts, show_shared, parts);
+	for (size_t i = 0; i < n_parts; i++) {
+		if (status >= 0)
+			status = join(command, &parts[i], &tally, err);
+		evc_sink_free(&parts[i].out);
+		evc_sink_free(&parts[i].messages);
+	}
 	/* Each was told already; that none could be shown is a failure all the same. */
 	if (status >= 0 && tally.hosts && !tally.shown)
 		return evc_code_exit(tally.first.code);
