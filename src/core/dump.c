@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/dump.h"
 
+#include "core/cpu.h"
 #include "core/subleaf.h"
 
 #include <stdlib.h>
@@ -78,6 +79,20 @@ static bool has_no_hypervisor(const struct evc_dump *dump)
 	return leaf && leaf->known[EVC_ECX] & hypervisor && !(leaf->value[EVC_ECX] & hypervisor);
 }
 
+/* The CPU is of a vendor whose CPUs have no leaves from 0xc0000000 on: these are VIA's and Zhaoxin's. */
+static bool has_no_centaur(const struct evc_dump *dump)
+{
+	const struct evc_leaf *leaf = evc_dump_find(dump, 0, 0);
+	char id[13] = "";
+
+	if (!leaf)
+		return false;
+	memcpy(id, &leaf->value[EVC_EBX], 4);
+	memcpy(id + 4, &leaf->value[EVC_EDX], 4);
+	memcpy(id + 8, &leaf->value[EVC_ECX], 4);
+	return (evc_vendor_from_id(id) & (EVC_VENDOR_INTEL | EVC_VENDOR_AMD)) != 0;
+}
+
 /* Highest leaf as the first leaf of the range states it; *ret_known false when it is not stored. */
 static uint32_t stated_highest(const struct evc_dump *dump, uint32_t leaf, bool *ret_known)
 {
@@ -86,8 +101,9 @@ static uint32_t stated_highest(const struct evc_dump *dump, uint32_t leaf, bool 
 
 	*ret_known = first && first->known[EVC_EAX] == UINT32_MAX;
 	if (!*ret_known) {
-		/* The hypervisor's range is there when a hypervisor says so. */
-		*ret_known = !first && base >> 16 == 0x4000 && has_no_hypervisor(dump);
+		/* The hypervisor's range is there when a hypervisor says so, Centaur's on its own CPUs. */
+		*ret_known = !first && ((base >> 16 == 0x4000 && has_no_hypervisor(dump)) ||
+		                        (base == 0xc0000000 && has_no_centaur(dump)));
 		return 0;
 	}
 	/* A CPU without the range answers with whatever it has there: no number in the range. */

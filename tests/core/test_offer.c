@@ -114,7 +114,8 @@ static bool is_explained(const struct recording *recording, unsigned id)
 	return false;
 }
 
-/* Compare all bits that libvirt has a name for; returns how many were compared. */
+/* Compare all bits that a libvirt no newer than the recordings had a name for; returns how many were
+ * compared. */
 static unsigned compare(const struct recording *recording, const struct evc_host *raw,
                         const struct evc_host *on, const struct evc_host *off)
 {
@@ -127,7 +128,8 @@ static unsigned compare(const struct recording *recording, const struct evc_host
 		uint64_t got = evc_dump_get(&offer.dump, bit, &known);
 		uint64_t want = (bit_in(raw, id) & ~bit_in(off, id)) | bit_in(on, id);
 
-		if (!evc_feature_is_bit(&evc_features[id]) || !evc_qemu_properties[id].libvirt)
+		if (!evc_feature_is_bit(&evc_features[id]) ||
+		    !evc_libvirt_names((enum evc_feature_id)id, evc_qemu_libvirts[0].libvirt))
 			continue;
 		n++;
 		wrong_yes += got > want;
