@@ -7,9 +7,9 @@
  * They are good in different measure:
  *
  *   kvm, tcg  read (linux:arch/x86/kvm, qemu:target/i386) and seen in guests
- *   xen       read, of HVM guests (xen:xen/arch/x86/msr.c, hvm/vmx/vmx.c): 1a0 is the host's without
- *             BTS and PEBS, ce and 140 are emulated for all, 3a is locked, with VMX where that is nested;
- *             8b is the host's in newer ones, so nothing is assumed
+ *   xen       1a0, ce and 140 read, of HVM guests (xen:xen/arch/x86/msr.c, hvm/vmx/vmx.c): 1a0 is the
+ *             host's without BTS and PEBS, the others are emulated for all; 3a inferred; of 8b nothing is
+ *             assumed
  *   vmware    ce, 140, 1a0 and 10a seen in two listings (corpus/story); the others inferred
  *   hyperv    8b as listings of its guests have it; the others inferred, no document tells
  *   bare      as after reset; whatever firmware decides is not assumed

@@ -88,7 +88,7 @@ static void add_job(const struct evc_verify *verify, struct evc_verify_proof *pr
 static const char *why_not(const struct evc_verify *verify)
 {
 	if (!verify->qemu)
-		return "there is no qemu-system-x86_64 here";
+		return "no qemu-system-x86_64 here says its version";
 	return verify->accel == EVC_ACCEL_KVM && *verify->no_kvm ? verify->no_kvm : NULL;
 }
 
