@@ -27,9 +27,13 @@ static void early_common(struct evc_linux_work *work, const char *where)
 	evc_linux_set(work, EVC_LINUX_F_ACC_POWER, FEATURE(ACC_POWER), where);
 	evc_linux_set(work, EVC_LINUX_F_RAPL, FEATURE(RAPL), where);
 	evc_linux_set(work, EVC_LINUX_F_VMMCALL, evc_linux_yes(), where);
-	if (SWITCH(TOPOLOGY))
-		evc_linux_set(work, EVC_LINUX_F_XTOPOLOGY, evc_linux_has_topology(work),
-		              "topology_ext.c:cpu_parse_topology_ext");
+	if (SWITCH(TOPOLOGY)) {
+		struct evc_linux_tri parsed = evc_linux_has_topology(work);
+
+		if (SWITCH(TOPOLOGY_TOPOEXT))
+			parsed = evc_linux_and(work, HAS(TOPOEXT), parsed);
+		evc_linux_set(work, EVC_LINUX_F_XTOPOLOGY, parsed, "topology_ext.c:cpu_parse_topology_ext");
+	}
 }
 
 /* Memory encryption is shown where firmware enabled it; SME only where this kernel runs with it, which is

@@ -5,7 +5,8 @@
  * CPUID says how the APIC's number is cut into thread, core and package; counting the processors that are
  * there gives siblings and cores.  Kernels before 6.9 cut by vendor: Intel by leaf 0x1f or 0xb, else by
  * leaves 1 and 4; AMD by leaf 0x80000008, and only with TOPOEXT by 0x8000001e and 0xb.  Since 6.9 one parser
- * serves all. (linux:arch/x86/kernel/cpu/topology.c, amd.c before 6.9; topology_common.c, topology_ext.c,
+ * serves all; it looked at AMD's 0x80000026 and 0xb with TOPOEXT only until 6.17, and 6.16 and 6.12 of the
+ * same weeks. (linux:arch/x86/kernel/cpu/topology.c, amd.c before 6.9; topology_common.c, topology_ext.c,
  * topology_amd.c since)
  */
 #include "core/linux-private.h"
@@ -145,7 +146,8 @@ static void old_amd(struct evc_linux_work *work, struct source *source, struct c
 static void new_amd(struct evc_linux_work *work, struct source *source, struct cut *cut)
 {
 	bool topoext = evc_linux_has(work, EVC_LINUX_F_TOPOEXT).truth == EVC_PRESENT;
-	bool found = any_extended(work, source, true, cut);
+	bool tried = topoext || !work->tree->switches[EVC_LINUX_S_TOPOLOGY_TOPOEXT];
+	bool found = tried && any_extended(work, source, true, cut);
 	unsigned nodes;
 
 	if (!found && work->xlevel >= 0x80000008) {

@@ -68,6 +68,13 @@ struct row {
 		.leaf = 0xd, .reg = EVC_ECX, .value = (size)                                                 \
 	}
 
+/* One level: a core of two threads. */
+#define TOPOLOGY                                                                                             \
+	{ .leaf = 0xb, .reg = EVC_EAX, .value = 1 }, { .leaf = 0xb, .reg = EVC_EBX, .value = 2 },            \
+	{                                                                                                    \
+		.leaf = 0xb, .reg = EVC_ECX, .value = 0x100                                                  \
+	}
+
 enum {
 	HASWELL_X = 0x306f0,
 	KABYLAKE_L = 0x806e9,
@@ -337,6 +344,34 @@ static const struct row rows[] = {
 	  .parts = { GUEST, SEVEN_ECX(BIT(16)) },
 	  .settings = { "config.5level=no" },
 	  .there = "la57" },
+	{ .name = "AMD's leaf 0xb counts",
+	  .kernel = "6.16.12",
+	  AMD,
+	  .signature = ROME,
+	  .level = 13,
+	  .parts = { GUEST, TOPOLOGY },
+	  .there = "xtopology" },
+	{ .name = "but early 6.16 wanted TOPOEXT",
+	  .kernel = "6.16.3",
+	  AMD,
+	  .signature = ROME,
+	  .level = 13,
+	  .parts = { GUEST, TOPOLOGY },
+	  .gone = "xtopology" },
+	{ .name = "and took it with that",
+	  .kernel = "6.16.3",
+	  AMD,
+	  .signature = ROME,
+	  .level = 13,
+	  .parts = { GUEST, { .leaf = 0x80000001, .reg = EVC_ECX, .value = BIT(22) }, TOPOLOGY },
+	  .there = "xtopology" },
+	{ .name = "as Ubuntu's 6.14",
+	  .kernel = "6.14",
+	  AMD,
+	  .signature = ROME,
+	  .level = 13,
+	  .parts = { GUEST, TOPOLOGY },
+	  .gone = "xtopology" },
 	{ .name = "shadow stacks of programs are an option that Debian 13 took",
 	  .kernel = "6.12.117+deb13-amd64",
 	  INTEL,
@@ -470,8 +505,14 @@ static void make_dump(const struct row *row, struct evc_arena *arena, struct evc
 			memset(value, 0, sizeof(value));
 		}
 	}
-	for (uint32_t leaf = 0x80000001; leaf <= 0x80000008; leaf++)
-		evc_dump_set_leaf(&builder, leaf, 0, (const uint32_t[4]){ 0 });
+	for (uint32_t leaf = 0x80000001; leaf <= 0x80000008; leaf++) {
+		uint32_t value[4] = { 0 };
+
+		for (unsigned i = 0; i < PARTS; i++)
+			if (row->parts[i].leaf == leaf)
+				value[row->parts[i].reg] = row->parts[i].value;
+		evc_dump_set_leaf(&builder, leaf, 0, value);
+	}
 	evc_dump_set_leaf(&builder, 0x80000000, 0, (const uint32_t[4]){ 0x80000008 });
 	evc_dump_set_leaf(&builder, 0x40000000, 0, (const uint32_t[4]){ 0x40000000, 0, 0, 0 });
 	assert_int_equal(evc_dump_finish(&builder, ret_dump, NULL), 0);
