@@ -131,8 +131,8 @@ static int add_own(struct evc_command *command, const struct evc_run_job *job, c
 	if (!result)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	result[at++] = job->program.path;
-	memcpy(result + at, words, n * sizeof(*result));
-	at += n;
+	for (size_t i = 0; i < n; i++)
+		result[at++] = words[i];
 	result[at++] = "-qmp";
 	result[at++] = evc_arena_printf(command->arena, "unix:%s,server=on,wait=off", job->qmp);
 	if (incoming) {
