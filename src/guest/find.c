@@ -252,7 +252,7 @@ static int record_of(uint64_t pid, struct evc_arena *arena, json_t **ret_record,
 int evc_guest_record(const char *what, struct evc_arena *arena, json_t **ret_record, struct evc_error *err)
 {
 	json_t *record = NULL;
-	uint64_t pid;
+	uint64_t pid = 0;
 	int status = EVC_OK;
 
 	if (!is_socket(what) && !evc_span_number(evc_span_from(what), INT32_MAX, &pid)) {

@@ -131,7 +131,7 @@ static int choose_listen(struct evc_migrate_job *job, const char **ret_listen, s
 
 	if (status == EVC_OK)
 		status = evc_qmp_address_parse(job->destination.address, &there, err);
-	if (status < 0)
+	if (status != EVC_OK)
 		return status;
 	if (there.kind == EVC_QMP_TCP && (here.kind != EVC_QMP_TCP || strncmp(there.host, "127.", 4) != 0 ||
 	                                  !strcmp(here.host, there.host))) {

@@ -161,7 +161,7 @@ static int read_side(struct evc_command *command, const char *param, const struc
 		return status;
 	if (list.n != 1)
 		return evc_fail(err, EVC_ERR_USAGE, "--%s: one is wanted, here are %zu", param, list.n);
-	*ret_side = &list.items[0];
+	*ret_side = list.items;
 	return EVC_OK;
 }
 
