@@ -75,7 +75,8 @@ static bool is_named_bit(const char *name)
 /* What is asked for first, and what only if the feature words say so. */
 struct names {
 	json_t *first, *later;
-	json_t *values; /* null for each that there is */
+	json_t *in_words; /* bits of feature words that are told by name, too */
+	json_t *values;   /* null for each that there is */
 };
 
 /* Sort the properties of the CPU's model, by the answer of qom-list. */
@@ -97,8 +98,10 @@ static void sort_names(const json_t *listing, bool kvm, enum evc_given_wanted wa
 		id = strcmp(type, "bool") != 0 ? EVC_N_FEATURES : feature_of(name);
 		if (starts(name, "vmx-") || (id != EVC_N_FEATURES && evc_features[id].bit.reg == EVC_MSR))
 			json_array_append_new(names->later, json_string(name));
-		else if (id == EVC_N_FEATURES && !is_named_bit(name))
+		else if (id == EVC_N_FEATURES)
 			json_array_append_new(names->first, json_string(name));
+		else if (is_named_bit(name) || is_for_kvm(name))
+			json_array_append_new(names->in_words, json_string(name));
 	}
 }
 
@@ -141,10 +144,11 @@ static json_t *undecided(const struct names *names, json_t *told)
 	bool vmx = word_has(words, EVC_F_VMX);
 	json_t *result = json_array();
 
-	for (size_t i = 0; i < sizeof(named_bits) / sizeof(named_bits[0]); i++)
-		if (json_object_get(names->values, named_bits[i]))
-			json_object_set_new(told, named_bits[i],
-			                    json_boolean(word_has(words, feature_of(named_bits[i]))));
+	for (size_t i = 0; i < json_array_size(names->in_words); i++) {
+		const char *name = json_string_value(json_array_get(names->in_words, i));
+
+		json_object_set_new(told, name, json_boolean(word_has(words, feature_of(name))));
+	}
 	for (size_t i = 0; i < json_array_size(names->later); i++) {
 		const char *name = json_string_value(json_array_get(names->later, i));
 
@@ -180,6 +184,7 @@ int evc_given_ask_cpu(struct evc_qmp *qmp, const char *path, json_t *listing, bo
 {
 	struct names names = { .first = json_pack("[s, s]", "feature-words", "unavailable-features"),
 		               .later = json_array(),
+		               .in_words = json_array(),
 		               .values = json_object() };
 	int status = EVC_OK;
 
@@ -195,6 +200,7 @@ int evc_given_ask_cpu(struct evc_qmp *qmp, const char *path, json_t *listing, bo
 	json_decref(listing);
 	json_decref(names.first);
 	json_decref(names.later);
+	json_decref(names.in_words);
 	if (status == EVC_OK)
 		*ret_values = names.values;
 	else
