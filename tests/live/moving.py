@@ -108,6 +108,10 @@ class Kernel:
         self.arguments = ["-kernel", vmlinuz, "-initrd", initrd, "-append", "console=ttyS0 quiet panic=-1"]
 
 
+def ticks_of(text):
+    return [(int(number), value) for number, value in re.findall(r"^tick (\d+) at \d+ cpuid (\w{16}) uses[^\n]*\n", text, re.M)]
+
+
 class Machine:
     """A QEMU; its serial line is a file, its monitor a socket."""
 
@@ -135,14 +139,17 @@ class Machine:
         finally:
             probe.close()
 
-    def ticks(self):
-        """(number, hash) of every whole line that the guest printed here."""
+    def printed(self):
+        """All that the guest printed here."""
         try:
             with open(self.log, encoding="ascii", errors="replace") as stream:
-                text = stream.read()
+                return stream.read()
         except FileNotFoundError:
-            return []
-        return [(int(number), value) for number, value in re.findall(r"^tick (\d+) at \d+ cpuid (\w{16}) uses[^\n]*\n", text, re.M)]
+            return ""
+
+    def ticks(self):
+        """(number, hash) of every whole line that the guest printed here."""
+        return ticks_of(self.printed())
 
     def wait_ticks(self, n, seconds=BOOT_SECONDS):
         deadline = time.monotonic() + seconds
@@ -275,8 +282,8 @@ def outcome(source, destination):
 
 
 def unbroken(source, destination):
-    """No tick is missing and none comes twice."""
-    numbers = [number for number, _ in source.ticks() + destination.ticks()]
+    """No tick is missing and none comes twice; the one in the middle of which the guest moved is in two pieces."""
+    numbers = [number for number, _ in ticks_of(source.printed() + destination.printed())]
     return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
