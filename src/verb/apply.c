@@ -54,26 +54,6 @@ static int write_dump(struct evc_command *command, const char *name, const struc
 	return format->write(guest, command->out, findings, err);
 }
 
-/* The level of the host and those that it is with, at the mode; the version that all of them have. */
-static int make_level(struct evc_command *command, struct wish *wish, struct evc_level *ret_level,
-                      struct evc_findings *findings, struct evc_error *err)
-{
-	struct evc_fit fit = { .modes = &wish->modes,
-		               .mode = wish->mode,
-		               .version = wish->version,
-		               .across_vendors = evc_args_flag(&command->args, "across-vendors"),
-		               .host = &wish->host,
-		               .options = &wish->options,
-		               .others = &wish->options };
-	int status;
-
-	fit.paths = evc_args_values(&command->args, "with", &fit.n_paths);
-	status = evc_fit_level(command, &fit, ret_level, findings, err);
-	if (status == EVC_OK)
-		wish->version = ret_level->version;
-	return status;
-}
-
 static int read_wish(struct evc_command *command, struct wish *wish, struct evc_error *err)
 {
 	const struct evc_args *args = &command->args;
@@ -94,6 +74,7 @@ static int run(struct evc_command *command, struct evc_error *err)
 {
 	struct evc_findings findings = { .arena = command->arena };
 	struct wish wish = { 0 };
+	struct evc_fit fit;
 	struct evc_level level;
 	struct evc_offer offer;
 	struct evc_dump dump;
@@ -104,12 +85,19 @@ static int run(struct evc_command *command, struct evc_error *err)
 	bool with = evc_args_flag(&command->args, "with");
 	int status = read_wish(command, &wish, err);
 
+	fit = (struct evc_fit){ .modes = &wish.modes,
+		                .mode = wish.mode,
+		                .version = wish.version,
+		                .across_vendors = evc_args_flag(&command->args, "across-vendors"),
+		                .host = &wish.host,
+		                .options = &wish.options,
+		                .others = "with" };
 	if (status >= 0)
 		status = evc_offer_make(&wish.host, &wish.options, command->arena, &offer, &findings, err);
 	if (status >= 0 && with)
-		status = make_level(command, &wish, &level, &findings, err);
+		status = evc_fit_level(command, &fit, &level, &findings, err);
 	if (status >= 0)
-		status = evc_vcpu_make(&wish.modes, wish.mode, wish.version, &offer, with ? &level.cpu : NULL,
+		status = evc_vcpu_make(&wish.modes, wish.mode, fit.version, &offer, with ? &level.cpu : NULL,
 		                       command->arena, &dump, &findings, err);
 	if (status < 0)
 		return status;

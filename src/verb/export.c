@@ -52,30 +52,17 @@ struct job {
 	const char *oldest;           /* QEMU of them, NULL: not known */
 };
 
-/* The level of the host and its cluster, whose version all of them have. */
-static int make_level(struct evc_command *command, struct job *job, const struct evc_offer_options *options,
-                      struct evc_level *ret_level, struct evc_findings *findings, struct evc_error *err)
-{
-	struct evc_fit fit = { .modes = &job->modes,
-		               .mode = job->mode,
-		               .version = job->version,
-		               .host = &job->host,
-		               .options = options,
-		               .others = options };
-	int status;
-
-	fit.paths = evc_args_values(&command->args, "cluster", &fit.n_paths);
-	status = evc_fit_level(command, &fit, ret_level, findings, err);
-	if (status == EVC_OK)
-		job->version = ret_level->version;
-	return status;
-}
-
 /* What a guest at the mode sees on the host; what the host lacks is among the findings. */
 static int host_cpu(struct evc_command *command, struct job *job, struct evc_target_cpu *ret_cpu,
                     struct evc_findings *findings, struct evc_error *err)
 {
 	struct evc_offer_options options;
+	struct evc_fit fit = { .modes = &job->modes,
+		               .mode = job->mode,
+		               .version = job->version,
+		               .host = &job->host,
+		               .options = &options,
+		               .others = "cluster" };
 	struct evc_level level;
 	struct evc_offer offer;
 	struct evc_dump dump;
@@ -87,8 +74,9 @@ static int host_cpu(struct evc_command *command, struct job *job, struct evc_tar
 	 * without. */
 	options.qemu =
 		evc_arena_printf(command->arena, "%u.%u", job->options.qemu / 100, job->options.qemu % 100);
-	if (job->first && (status = make_level(command, job, &options, &level, findings, err)) < 0)
+	if (job->first && (status = evc_fit_level(command, &fit, &level, findings, err)) < 0)
 		return status;
+	job->version = fit.version;
 	if ((status = evc_offer_make(&job->host, &options, command->arena, &offer, findings, err)) < 0 ||
 	    (status = evc_vcpu_make(&job->modes, job->mode, job->version, &offer,
 	                            job->first ? &level.cpu : NULL, command->arena, &dump, findings, err)) <

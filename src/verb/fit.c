@@ -19,7 +19,7 @@ static void take_findings(const struct evc_findings *level, const char *host, st
 	}
 }
 
-int evc_fit_level(struct evc_command *command, const struct evc_fit *fit, struct evc_level *ret_level,
+int evc_fit_level(struct evc_command *command, struct evc_fit *fit, struct evc_level *ret_level,
                   struct evc_findings *findings, struct evc_error *err)
 {
 	struct evc_findings told = { .arena = command->arena };
@@ -28,14 +28,15 @@ int evc_fit_level(struct evc_command *command, const struct evc_fit *fit, struct
 		.version = fit->version,
 		.across_vendors = fit->across_vendors,
 	};
+	size_t n_paths;
+	const char *const *paths = evc_args_values(&command->args, fit->others, &n_paths);
 	struct evc_cluster_hosts others;
 	struct evc_check_side side;
 	struct evc_level_kind *kinds;
 	int status = evc_side_make(fit->host, fit->options, command->arena, &side, NULL, err);
 
 	if (status >= 0)
-		status =
-			evc_cluster_read(command, fit->paths, fit->n_paths, fit->others, &others, &told, err);
+		status = evc_cluster_read(command, paths, n_paths, fit->options, &others, &told, err);
 	if (status < 0)
 		return status;
 	kinds = evc_arena_array(command->arena, others.n + 1, sizeof(*kinds));
@@ -48,8 +49,10 @@ int evc_fit_level(struct evc_command *command, const struct evc_fit *fit, struct
 		kinds[i + 1] = others.kinds[i];
 	status = evc_level_make(fit->modes, kinds, others.n + 1, &options, command->arena, ret_level, &told,
 	                        err);
-	if (status == EVC_OK)
+	if (status == EVC_OK) {
 		take_findings(&told, fit->host->name, findings);
+		fit->version = ret_level->version;
+	}
 	return status;
 }
 

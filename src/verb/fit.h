@@ -8,24 +8,22 @@
 #include "core/offer.h"
 #include "verb/verb.h"
 
-/* What is asked for; all of it is borrowed. */
+/* What is asked for; all of it is borrowed, but the version. */
 struct evc_fit {
 	const struct evc_modes *modes;
 	const struct evc_mode *mode;
-	unsigned version;                        /* 0: the newest that all of them have */
+	unsigned version;                        /* 0: the newest that all of them have; then, that one */
 	bool across_vendors;                     /* Intel with AMD */
 	const struct evc_host *host;             /* where the guest starts */
-	const struct evc_offer_options *options; /* how to look at that host */
-	const struct evc_offer_options *others;  /* and at the others */
-	const char *const *paths;                /* files, directories and streams of the others */
-	size_t n_paths;
+	const struct evc_offer_options *options; /* how to look at all of them */
+	const char *others;                      /* the parameter that names the others */
 };
 
 /*
- * The level of the host and the others at the mode, for evc_vcpu_make; its version is the one that all have.
+ * The level of the host and the others at the mode, for evc_vcpu_make; fit gets the version that all have.
  * What the host itself lacks is not among the findings: evc_vcpu_make tells it.
  */
-int evc_fit_level(struct evc_command *command, const struct evc_fit *fit, struct evc_level *ret_level,
+int evc_fit_level(struct evc_command *command, struct evc_fit *fit, struct evc_level *ret_level,
                   struct evc_findings *findings, struct evc_error *err);
 
 /* Why the host lacks what the mode wants, put into those findings that do not say it. */

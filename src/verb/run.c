@@ -169,35 +169,22 @@ static int check_machine(struct evc_command *command, const struct evc_run_job *
 	return EVC_OK;
 }
 
-/* The level of the host and its cluster; each host's own QEMU counts, and everywhere the oldest. */
-static int make_level(struct evc_command *command, struct evc_run_job *job, const struct evc_host *host,
-                      const struct evc_offer_options *options, struct evc_level *ret_level,
-                      struct evc_findings *findings, struct evc_error *err)
-{
-	struct evc_fit fit = { .modes = &job->modes,
-		               .mode = job->mode,
-		               .version = job->version,
-		               .host = host,
-		               .options = options,
-		               .others = options };
-	int status;
-
-	fit.paths = evc_args_values(&command->args, "cluster", &fit.n_paths);
-	status = evc_fit_level(command, &fit, ret_level, findings, err);
-	if (status == EVC_OK)
-		job->version = ret_level->version;
-	return status;
-}
-
 /* What the guest is to see, and what it cannot be given. */
 static int make_cpu(struct evc_command *command, struct evc_run_job *job, struct evc_findings *findings,
                     struct evc_error *err)
 {
 	const struct evc_offer_options options = { .qemu = job->oldest };
 	bool cluster = evc_args_flag(&command->args, "cluster"), has_host;
+	struct evc_host host;
+	/* Each host's own QEMU counts, and everywhere the oldest. */
+	struct evc_fit fit = { .modes = &job->modes,
+		               .mode = job->mode,
+		               .version = job->version,
+		               .host = &host,
+		               .options = &options,
+		               .others = "cluster" };
 	struct evc_level level;
 	struct evc_offer offer;
-	struct evc_host host;
 	int status = read_host(command, job, &host, &has_host, err);
 
 	if (status < 0)
@@ -205,8 +192,9 @@ static int make_cpu(struct evc_command *command, struct evc_run_job *job, struct
 	if (!has_host)
 		return evc_recipe_mode(&job->modes, job->mode, job->version, 0, command->arena, &job->cpu,
 		                       err);
-	if (cluster && (status = make_level(command, job, &host, &options, &level, findings, err)) < 0)
+	if (cluster && (status = evc_fit_level(command, &fit, &level, findings, err)) < 0)
 		return status;
+	job->version = fit.version;
 	if ((status = evc_offer_make(&host, &options, command->arena, &offer, findings, err)) < 0 ||
 	    (status = evc_vcpu_make(&job->modes, job->mode, job->version, &offer, cluster ? &level.cpu : NULL,
 	                            command->arena, &job->dump, findings, err)) < 0 ||
