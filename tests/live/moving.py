@@ -112,12 +112,32 @@ def ticks_of(text):
     return [(int(number), value) for number, value in re.findall(r"^tick (\d+) at \d+ cpuid (\w{16}) uses[^\n]*\n", text, re.M)]
 
 
-class Machine:
+class Serial:
+    """Where a guest prints its ticks, whoever runs it."""
+
+    def __init__(self, log):
+        self.log = log
+
+    def printed(self):
+        """All that the guest printed here."""
+        try:
+            with open(self.log, encoding="ascii", errors="replace") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return ""
+
+    def ticks(self):
+        """(number, hash) of every whole line that the guest printed here."""
+        return ticks_of(self.printed())
+
+
+class Machine(Serial):
     """A QEMU; its serial line is a file, its monitor a socket."""
 
     def __init__(self, directory, name, kernel, arguments, incoming=None):
         self.path = os.path.join(directory, name)
-        self.qmp_path, self.log, self.errors = self.path + ".qmp", self.path + ".log", self.path + ".err"
+        super().__init__(self.path + ".log")
+        self.qmp_path, self.errors = self.path + ".qmp", self.path + ".err"
         command = [QEMU, "-accel", "tcg", "-m", MEMORY, "-machine", MACHINE, "-nodefaults", "-no-user-config",
                    "-no-reboot", "-display", "none", *kernel.arguments, "-serial", "file:" + self.log,
                    "-qmp", f"unix:{self.qmp_path},server=on,wait=off", *arguments]
@@ -138,18 +158,6 @@ class Machine:
             return False
         finally:
             probe.close()
-
-    def printed(self):
-        """All that the guest printed here."""
-        try:
-            with open(self.log, encoding="ascii", errors="replace") as stream:
-                return stream.read()
-        except FileNotFoundError:
-            return ""
-
-    def ticks(self):
-        """(number, hash) of every whole line that the guest printed here."""
-        return ticks_of(self.printed())
 
     def wait_ticks(self, n, seconds=BOOT_SECONDS):
         deadline = time.monotonic() + seconds

@@ -94,13 +94,8 @@ ForceCommand PATH={self.path('bin')}:$PATH; eval "$SSH_ORIGINAL_COMMAND"
             return "sshd does not serve this user: " + " ".join(log.read().split())[-200:]
 
 
-class Place:
-    """Where a guest prints its ticks, whoever runs it."""
-
-    def __init__(self, log):
-        self.log = log
-
-    ticks = moving.Machine.ticks
+class Place(moving.Serial):
+    """Where a guest that is not this test's child prints."""
 
     def lives(self):
         """Does it tick, and when it does, what it printed there."""
