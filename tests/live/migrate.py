@@ -104,7 +104,7 @@ POINTS = {
     "switching": ("source", "to", "migrate-continue", "after"),
     "loaded": ("destination", "to", "feature-words", "before"),  # the second time
     "told": ("destination", "to", '"cont"', "after"),
-    "running": ("destination", "from", '"running": true', "after"),
+    "running": ("destination", "from", '"running": true', "before"),  # after it, evc ends the source: "ending"
     "ending": ("source", "to", '"quit"', "before"),
 }
 

@@ -248,7 +248,7 @@ def revives(machine, is_source):
     if not run:
         return False
     qmp = Qmp(machine.qmp_path)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     ticks = len(machine.ticks())
     while len(machine.ticks()) == ticks and time.monotonic() < deadline:
         try:
