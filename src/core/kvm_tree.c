@@ -181,26 +181,37 @@ static bool read_switch(struct evc_span value, uint8_t *ret_may)
 	return false;
 }
 
-bool evc_kvm_options_from(const char *text, struct evc_kvm_machine *machine)
+/* One NAME=VALUE; false when it changes nothing: nobody knows the name, or it is no value. */
+static bool take_option(struct evc_span word, struct evc_kvm_machine *machine)
+{
+	struct evc_span name = word, value;
+	const char *equals = memchr(word.text, '=', word.length), *dot;
+
+	if (!equals)
+		return false;
+	name.length = (size_t)(equals - word.text);
+	value = (struct evc_span){ .text = equals + 1, .length = word.length - name.length - 1 };
+	dot = memchr(name.text, '.', name.length);
+	if (dot)
+		name = (struct evc_span){ .text = dot + 1,
+			                  .length = (size_t)(name.text + name.length - dot - 1) };
+	for (size_t i = 0; i < evc_n_kvm_parameters; i++)
+		if (evc_span_equals(name, evc_kvm_parameters[i].name))
+			return read_switch(value, &machine->options[evc_kvm_parameters[i].option]);
+	return false;
+}
+
+bool evc_kvm_options_from(const char *text, struct evc_kvm_machine *machine, struct evc_span *ret_odd)
 {
 	struct evc_span rest = evc_span_from(text), word;
+	bool all = true;
 
 	while (evc_span_word(&rest, &word)) {
-		struct evc_span name = word, value;
-		const char *equals = memchr(word.text, '=', word.length), *dot;
-
-		if (!equals || equals == word.text)
-			return false;
-		name.length = (size_t)(equals - word.text);
-		value = (struct evc_span){ .text = equals + 1, .length = word.length - name.length - 1 };
-		dot = memchr(name.text, '.', name.length);
-		if (dot)
-			name = (struct evc_span){ .text = dot + 1,
-				                  .length = (size_t)(name.text + name.length - dot - 1) };
-		for (size_t i = 0; i < evc_n_kvm_parameters; i++)
-			if (evc_span_equals(name, evc_kvm_parameters[i].name) &&
-			    !read_switch(value, &machine->options[evc_kvm_parameters[i].option]))
-				return false;
+		if (take_option(word, machine))
+			continue;
+		if (all)
+			*ret_odd = word;
+		all = false;
 	}
-	return true;
+	return all;
 }

@@ -24,6 +24,7 @@ static int set_up(struct evc_offer_work *work, const struct evc_offer_options *o
 {
 	const struct evc_facts *facts = &work->host->facts;
 	struct evc_kvm_machine *machine = &work->machine;
+	struct evc_span odd;
 
 	machine->raw = work->raw;
 	machine->microcode = facts->microcode;
@@ -44,12 +45,15 @@ static int set_up(struct evc_offer_work *work, const struct evc_offer_options *o
 		work->assumed_qemu = true;
 	}
 	if (given(options->options)) {
-		if (!evc_kvm_options_from(options->options, machine))
-			return evc_fail(err, EVC_ERR_USAGE, "not NAME=0 or NAME=1 of a KVM module: %s",
-			                options->options);
+		if (!evc_kvm_options_from(options->options, machine, &odd))
+			return evc_fail(
+				err, EVC_ERR_USAGE,
+				"KVM option %.*s: not NAME=0 or NAME=1 of one that changes what guests "
+				"see; evc(1) lists them",
+				(int)odd.length, odd.text);
 	} else if (given(facts->kvm_options)) {
-		/* As far as it can be read: a parameter nobody understands says nothing. */
-		evc_kvm_options_from(facts->kvm_options, machine);
+		/* A host has more parameters than those that matter here. */
+		evc_kvm_options_from(facts->kvm_options, machine, &odd);
 	}
 	return EVC_OK;
 }

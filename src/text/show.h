@@ -42,9 +42,8 @@ void evc_show_text(const struct evc_show *show, struct evc_sink *out);
 /* New reference. */
 json_t *evc_show_json(const struct evc_show *show);
 
-/* The registers of each stored subleaf of a leaf, and what their bits mean unless plain. False: none stored.
- */
-bool evc_show_leaf(const struct evc_host *host, uint32_t leaf, bool plain, struct evc_sink *out);
+/* The registers of each stored subleaf of a leaf, and what their bits mean. */
+void evc_show_leaf(const struct evc_host *host, uint32_t leaf, struct evc_sink *out);
 json_t *evc_show_leaf_json(const struct evc_dump *dump, const struct evc_leaf *leaf);
 
 /* Every leaf and model-specific register of every kind of CPU. */

@@ -140,10 +140,8 @@ static void put_leaf(const struct evc_dump *dump, const struct evc_leaf *leaf, s
 	evc_sink_puts(out, evc_dump_is_junk(dump, leaf) ? "  above the highest leaf: ignored\n" : "\n");
 }
 
-bool evc_show_leaf(const struct evc_host *host, uint32_t number, bool plain, struct evc_sink *out)
+void evc_show_leaf(const struct evc_host *host, uint32_t number, struct evc_sink *out)
 {
-	bool any = false;
-
 	for (size_t i = 0; i < host->n_cpus; i++) {
 		const struct evc_dump *dump = &host->cpus[i];
 		struct evc_cpu cpu;
@@ -159,12 +157,10 @@ bool evc_show_leaf(const struct evc_host *host, uint32_t number, bool plain, str
 				continue;
 			put_head(out);
 			put_leaf(dump, leaf, out);
-			any = true;
-			for (unsigned reg = 0; reg < 4 && !plain && !evc_dump_is_junk(dump, leaf); reg++)
+			for (unsigned reg = 0; reg < 4 && !evc_dump_is_junk(dump, leaf); reg++)
 				put_register(leaf, reg, cpu.vendor, out);
 		}
 	}
-	return any;
 }
 
 json_t *evc_show_leaf_json(const struct evc_dump *dump, const struct evc_leaf *leaf)

@@ -61,8 +61,17 @@ static json_t *leaves_json(const struct evc_host *host, const uint32_t *number)
 	return array;
 }
 
+static bool has_leaf(const struct evc_host *host, uint32_t leaf)
+{
+	for (size_t i = 0; i < host->n_cpus; i++)
+		for (size_t j = 0; j < host->cpus[i].n_leaves; j++)
+			if (host->cpus[i].leaves[j].leaf == leaf)
+				return true;
+	return false;
+}
+
 static int show_leaf(struct evc_command *command, const struct evc_host *host, const char *text,
-                     struct evc_error *err)
+                     bool *ret_there, struct evc_error *err)
 {
 	struct evc_span span = evc_span_from(text);
 	uint64_t number;
@@ -72,12 +81,13 @@ static int show_leaf(struct evc_command *command, const struct evc_host *host, c
 	if (!evc_span_hex(&span, &number) || span.length || number > UINT32_MAX)
 		return evc_fail(err, EVC_ERR_USAGE, "--leaf %s: a leaf is a hexadecimal number", text);
 	leaf = (uint32_t)number;
-	if (command->json) {
-		evc_report_json(leaves_json(host, &leaf), command->out);
-		return EVC_OK;
-	}
-	if (!evc_show_leaf(host, leaf, false, command->out))
+	*ret_there = has_leaf(host, leaf);
+	if (!*ret_there)
 		evc_sink_printf(command->messages, "evc: %s has no leaf %x\n", host->name, leaf);
+	if (command->json)
+		evc_report_json(leaves_json(host, &leaf), command->out);
+	else
+		evc_show_leaf(host, leaf, command->out);
 	return EVC_OK;
 }
 
@@ -137,13 +147,15 @@ static int show_all(struct evc_command *command, struct view *view, const struct
 	return EVC_OK;
 }
 
-static int show(struct evc_command *command, struct view *view, const struct evc_host *host,
+/* *ret_whole: all that was asked for is there. */
+static int show(struct evc_command *command, struct view *view, const struct evc_host *host, bool *ret_whole,
                 struct evc_error *err)
 {
 	size_t n;
 	const char *const *leaves = evc_args_values(&command->args, "leaf", &n);
 	int status = EVC_OK;
 
+	*ret_whole = true;
 	if (evc_args_flag(&command->args, "raw")) {
 		if (command->json)
 			evc_report_json(leaves_json(host, NULL), command->out);
@@ -151,14 +163,18 @@ static int show(struct evc_command *command, struct view *view, const struct evc
 			evc_show_raw(host, command->out);
 		return EVC_OK;
 	}
-	for (size_t i = 0; i < n && status >= 0; i++)
-		status = show_leaf(command, host, leaves[i], err);
+	for (size_t i = 0; i < n && status >= 0; i++) {
+		bool there = false;
+
+		status = show_leaf(command, host, leaves[i], &there, err);
+		*ret_whole &= there;
+	}
 	return n ? status : show_all(command, view, host, err);
 }
 
 /* What became of the hosts. */
 struct tally {
-	size_t hosts, shown;
+	size_t hosts, shown, whole;
 	struct evc_error first; /* of the first that could not be read */
 };
 
@@ -172,6 +188,8 @@ static int show_subjects(struct evc_command *command, const char *const *path, s
 	if (status < 0)
 		return status;
 	for (size_t i = 0; i < hosts.n && status >= 0; i++, tally->hosts++) {
+		bool whole = false;
+
 		if (hosts.items[i].reading == EVC_DAMAGED) {
 			if (tally->hosts == tally->shown)
 				tally->first = hosts.items[i].error;
@@ -179,7 +197,8 @@ static int show_subjects(struct evc_command *command, const char *const *path, s
 		}
 		if (tally->shown++)
 			evc_sink_puts(command->out, "\n");
-		status = show(command, view, &hosts.items[i], err);
+		status = show(command, view, &hosts.items[i], &whole, err);
+		tally->whole += whole;
 	}
 	return status;
 }
@@ -232,6 +251,7 @@ static int join(struct evc_command *command, struct part *part, struct tally *ta
 		tally->first = part->tally.first;
 	tally->hosts += part->tally.hosts;
 	tally->shown += part->tally.shown;
+	tally->whole += part->tally.whole;
 	*err = part->err;
 	return part->status;
 }
@@ -269,7 +289,7 @@ static int run(struct evc_command *command, struct evc_error *err)
 	/* Each was told already; that none could be shown is a failure all the same. */
 	if (status >= 0 && tally.hosts && !tally.shown)
 		return evc_code_exit(tally.first.code);
-	return status < 0 ? status : evc_verdict_exit(tally.shown == tally.hosts ? EVC_YES : EVC_UNKNOWN);
+	return status < 0 ? status : evc_verdict_exit(tally.whole == tally.hosts ? EVC_YES : EVC_UNKNOWN);
 }
 
 const struct evc_verb evc_verb_show = {
