@@ -133,6 +133,41 @@ static void extensions_of_an_mwait_that_is_not_there_are_none(void **state)
 	assert_int_equal(evc_cpu_truth(&guest, EVC_F_MWAIT_EXT), EVC_ABSENT);
 }
 
+/* What a host's CPU decides is told whatever announces it. */
+static void what_is_a_hosts_own_is_not_taken_from_it(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < EVC_N_FEATURES; i++) {
+		enum evc_feature_id id = (enum evc_feature_id)i, by = evc_check_announcer(id);
+		struct evc_cpu cpu = { 0 };
+
+		if (evc_features[id].rule != EVC_RULE_OWN || by == EVC_N_FEATURES)
+			continue;
+		evc_set_add(&cpu.known, by);
+		evc_set_add(&cpu.has, id);
+		evc_check_settle(&cpu);
+		assert_true(evc_set_has(&cpu.has, id));
+		n++;
+	}
+	assert_true(n > 0);
+}
+
+/* Nobody's guest has the leaves of Knights Corner, whatever its host. */
+static void leaves_that_kvm_shows_nobody_are_not_asked_for(void **state)
+{
+	struct evc_cpu guest, host;
+	struct evc_misfit misfit;
+
+	(void)state;
+	side(HASWELL, &guest);
+	memset(&guest.known, 0xff, sizeof(guest.known));
+	host = guest;
+	evc_set_add(&guest.has, EVC_F_K1OM);
+	assert_int_equal(evc_check_fits(&guest, &host, &misfit), EVC_YES);
+}
+
 static void a_twin_that_has_it_means_firmware_or_microcode(void **state)
 {
 	struct evc_cpu a, b;
@@ -294,6 +329,56 @@ static void clocks_and_nesting_are_risks_that_do_not_block(void **state)
 	assert_int_equal(risks, 3);
 }
 
+static bool notes(const struct evc_findings *findings, const char *words)
+{
+	for (size_t i = 0; i < findings->n; i++)
+		if (strstr(findings->items[i].detail, words))
+			return true;
+	return false;
+}
+
+/* A guest that was given virtualisation, by either vendor's name for it; one that was not is not warned of
+ * it. */
+static void guests_of_a_guest_are_a_risk(void **state)
+{
+	static const struct {
+		const char *machine;
+		enum evc_feature_id id;
+	} rows[] = { { HASWELL, EVC_F_VMX }, { ROME, EVC_F_SVM } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct evc_findings with = { .arena = &arena }, without = { .arena = &arena };
+		struct evc_cpu cpu;
+		struct evc_check_side guest = side(rows[i].machine, &cpu), host = guest;
+
+		evc_check_move(&guest, &host, NULL, &without);
+		assert_false(notes(&without, "guests of its own"));
+		evc_set_add(&cpu.known, rows[i].id);
+		evc_set_add(&cpu.has, rows[i].id);
+		evc_check_move(&guest, &host, NULL, &with);
+		assert_true(notes(&with, "guests of its own"));
+	}
+}
+
+/* Basic and extended leaves each count by themselves. */
+static void highest_leaves_that_a_new_guest_would_not_have_are_noted(void **state)
+{
+	struct evc_cpu a, b;
+	struct evc_check_side guest = side(HASWELL, &a), host = side(HASWELL, &b);
+
+	(void)state;
+	for (int which = 0; which < 3; which++) {
+		struct evc_findings findings = { .arena = &arena };
+
+		b = a;
+		b.max_basic -= which == 1;
+		b.max_extended -= which == 2;
+		evc_check_move(&guest, &host, NULL, &findings);
+		assert_int_equal(notes(&findings, "highest leaves"), which > 0);
+	}
+}
+
 static void a_host_joins_at_its_own_mode_and_not_above(void **state)
 {
 	static const struct {
@@ -348,6 +433,8 @@ int main(void)
 		cmocka_unit_test(says_another_vendor_once),
 		cmocka_unit_test(equal_machines_fit_whatever_their_apic_ids_and_os),
 		cmocka_unit_test(extensions_of_an_mwait_that_is_not_there_are_none),
+		cmocka_unit_test(what_is_a_hosts_own_is_not_taken_from_it),
+		cmocka_unit_test(leaves_that_kvm_shows_nobody_are_not_asked_for),
 		cmocka_unit_test(a_twin_that_has_it_means_firmware_or_microcode),
 		cmocka_unit_test(a_twin_has_the_same_signature_of_the_same_vendor),
 		cmocka_unit_test(a_host_that_is_a_guest_was_not_given_it),
@@ -357,6 +444,8 @@ int main(void)
 		cmocka_unit_test(a_missing_state_component_blocks),
 		cmocka_unit_test(tells_who_could_not_come_back),
 		cmocka_unit_test(clocks_and_nesting_are_risks_that_do_not_block),
+		cmocka_unit_test(guests_of_a_guest_are_a_risk),
+		cmocka_unit_test(highest_leaves_that_a_new_guest_would_not_have_are_noted),
 		cmocka_unit_test(a_host_joins_at_its_own_mode_and_not_above),
 		cmocka_unit_test(a_host_whose_vendor_nobody_knows_does_not_join),
 		cmocka_unit_test(the_nearest_host_lacks_least),

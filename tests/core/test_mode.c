@@ -115,6 +115,17 @@ static void compares_modes(void **state)
 			fail_msg("%s", rows[i].name);
 }
 
+/* However many features: what only Intel's CPUs may have is above what any may, and not the other way. */
+static void a_mode_for_all_vendors_is_above_no_vendors_mode(void **state)
+{
+	struct evc_mode all = *mode("x86-64-v2"), one = all;
+
+	(void)state;
+	one.vendors = EVC_VENDOR_INTEL;
+	assert_true(evc_mode_covers(&one, &all));
+	assert_false(evc_mode_covers(&all, &one));
+}
+
 static void finds_modes_by_name_and_version(void **state)
 {
 	static const struct {
@@ -295,6 +306,7 @@ int main(void)
 		cmocka_unit_test(has_the_25_modes_and_4_levels_in_order),
 		cmocka_unit_test(orders_by_features_as_tracks_and_tiers_do),
 		cmocka_unit_test(compares_modes),
+		cmocka_unit_test(a_mode_for_all_vendors_is_above_no_vendors_mode),
 		cmocka_unit_test(finds_modes_by_name_and_version),
 		cmocka_unit_test(grows_from_version_to_version),
 		cmocka_unit_test(says_where_each_feature_comes_from),

@@ -17,6 +17,7 @@
 #define HASWELL "machines/intel-haswell-2xxeon-e5-2680v3"
 #define SKYLAKE "machines/intel-skylake-2xxeon6140"
 #define CASCADELAKE "machines/intel-cascadelake-2xxeon6230"
+#define SAPPHIRE "machines/intel-sapphirerapids-2xxeonmax9460"
 #define ROME "machines/zen2-amd-ryzen-threadripper-pro-3955wx-16-cores"
 
 /* A host with one leaf's registers and one MSR changed, as it is offered and as a guest sees it. */
@@ -56,19 +57,34 @@ static void change(struct guest *guest, uint32_t leaf, enum evc_reg reg, uint32_
 	guest->host.n_cpus = 1;
 }
 
-static void apply(struct guest *guest, const char *key, const struct evc_cpu *level)
+static const struct evc_mode *find_mode(const char *key, unsigned *ret_version)
 {
-	const struct evc_offer_options options = { .view = EVC_VIEW_RAW };
-	const struct evc_mode *mode;
-	unsigned version;
+	const struct evc_mode *mode = NULL;
 	struct evc_error err;
 
-	assert_int_equal(evc_modes_find(&evc_builtin_modes, evc_span_from(key), &mode, &version, &err),
+	assert_int_equal(evc_modes_find(&evc_builtin_modes, evc_span_from(key), &mode, ret_version, &err),
 	                 EVC_OK);
+	return mode;
+}
+
+static void apply_mode(struct guest *guest, const struct evc_mode *mode, unsigned version,
+                       const struct evc_cpu *level)
+{
+	const struct evc_offer_options options = { .view = EVC_VIEW_RAW };
+	struct evc_error err;
+
 	assert_int_equal(evc_offer_make(&guest->host, &options, &arena, &guest->offer, NULL, &err), EVC_OK);
 	assert_int_equal(evc_vcpu_make(&evc_builtin_modes, mode, version, &guest->offer, level, &arena,
 	                               &guest->dump, &guest->findings, &err),
 	                 EVC_OK);
+}
+
+static void apply(struct guest *guest, const char *key, const struct evc_cpu *level)
+{
+	unsigned version;
+	const struct evc_mode *mode = find_mode(key, &version);
+
+	apply_mode(guest, mode, version, level);
 }
 
 static uint64_t get(const struct evc_dump *dump, uint32_t leaf, uint32_t subleaf, enum evc_reg reg)
@@ -120,13 +136,11 @@ static void of_kvms_own_features_it_has_what_qemu_switches_on(void **state)
 {
 	const struct evc_offer_options options = { .view = EVC_VIEW_KVM, .kernel = "6.1.187", .qemu = "7.2" };
 	struct guest *guest = new_guest(ROME);
-	const struct evc_mode *mode;
 	unsigned version;
+	const struct evc_mode *mode = find_mode("amd-zen", &version);
 	struct evc_error err;
 
 	(void)state;
-	assert_int_equal(evc_modes_find(&evc_builtin_modes, evc_span_from("amd-zen"), &mode, &version, &err),
-	                 EVC_OK);
 	assert_int_equal(evc_offer_make(&guest->host, &options, &arena, &guest->offer, NULL, &err), EVC_OK);
 	assert_true(evc_set_has(&guest->offer.cpu.has, EVC_F_KVM_PV_UNHALT));
 	assert_int_equal(evc_vcpu_make(&evc_builtin_modes, mode, version, &guest->offer, NULL, &arena,
@@ -284,6 +298,27 @@ static void a_level_lowers_address_widths_and_counters(void **state)
 	assert_int_equal(evc_bit_get(counters, get(&with->dump, counters.leaf, 0, counters.reg)), 3);
 }
 
+/* 57 bits come with five-level paging, and go with it. */
+static void linear_addresses_are_as_wide_as_the_guests_page_tables(void **state)
+{
+	const struct evc_bit width = evc_features[EVC_F_VIRT_ADDR_BITS].bit;
+	struct guest *old = new_guest(SAPPHIRE), *new = new_guest(SAPPHIRE);
+	unsigned number;
+	struct evc_mode mode = *find_mode("intel-sapphirerapids@1", &number);
+	struct evc_mode_version version = mode.versions[0];
+
+	(void)state;
+	assert_int_equal(evc_bit_get(width, get(&old->host.cpus[0], width.leaf, 0, width.reg)), 57);
+	apply(old, "intel-sapphirerapids", NULL);
+	assert_int_equal(evc_bit_get(width, get(&old->dump, width.leaf, 0, width.reg)), 48);
+	/* A mode of somebody's own may have it. */
+	evc_set_add(&version.features, EVC_F_LA57);
+	mode.versions = &version;
+	mode.n_versions = 1;
+	apply_mode(new, &mode, number, NULL);
+	assert_int_equal(evc_bit_get(width, get(&new->dump, width.leaf, 0, width.reg)), 57);
+}
+
 /* Leaf 7 says that there is such a register: a guest whose leaves end before it gets a fault, and no
  * promises. */
 static void a_register_of_promises_goes_with_its_leaf(void **state)
@@ -321,6 +356,7 @@ int main(void)
 		cmocka_unit_test(what_the_host_lacks_blocks_and_what_is_not_known_is_doubted),
 		cmocka_unit_test(a_level_takes_what_one_host_lacks),
 		cmocka_unit_test(a_level_lowers_address_widths_and_counters),
+		cmocka_unit_test(linear_addresses_are_as_wide_as_the_guests_page_tables),
 		cmocka_unit_test(a_register_of_promises_goes_with_its_leaf),
 	};
 
