@@ -5,8 +5,6 @@
 Refuses unknown options, values and sources, a distribution's rows out of order, and a table without kconfig's.
 """
 
-import argparse
-import os
 import re
 import sys
 
@@ -74,16 +72,16 @@ def constant(prefix, name):
     return f"EVC_LINUX_{prefix}_{name.upper().replace('-', '_')}"
 
 
-def header(table):
+def write_header(stream, table):
     out = ["/* Generated from data/linux-builds.txt by tools/gen_builds.py. */", "#ifndef EVC_LINUX_BUILDS_H",
            "#define EVC_LINUX_BUILDS_H\n", "enum evc_linux_config {"]
     out += [f"\t{constant('CONFIG', name)}," for name in table.options] + ["\tEVC_LINUX_N_CONFIGS,", "};\n"]
     out += ["enum evc_linux_config_value {"]
     out += [f"\t{constant('IS', value)}," for value in VALUES] + ["\tEVC_LINUX_N_CONFIG_VALUES,", "};\n", "#endif"]
-    return "\n".join(out) + "\n"
+    stream.write("\n".join(out) + "\n")
 
 
-def source(table):
+def write_source(stream, table):
     out = ["/* Generated from data/linux-builds.txt by tools/gen_builds.py. */", '#include "core/linux.h"\n',
            "const struct evc_linux_option_names evc_linux_configs[EVC_LINUX_N_CONFIGS] = {"]
     for name, (symbol, values) in table.options.items():
@@ -100,25 +98,8 @@ def source(table):
         out.append(f'\t{{ .distribution = "{name}", .since = {since:#x}, .values = '
                    f"{{ {', '.join(constant('IS', value) for value in values)} }} }},")
     out += ["};", f"const size_t evc_n_linux_builds = {len(table.builds)};"]
-    return "\n".join(out) + "\n"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--out")
-    args = parser.parse_args()
-    try:
-        table = read(args.data)
-    except gen.Refusal as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    if args.out:
-        for name, text in (("linux-builds.h", header(table)), ("linux-builds.c", source(table))):
-            with open(os.path.join(args.out, name), "w", encoding="utf-8") as stream:
-                stream.write(text)
-    return 0
+    stream.write("\n".join(out) + "\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(gen.generate(__doc__, read, write_header, write_source))

@@ -7,7 +7,6 @@ models; as differences against another tree where it has a base.  Refuses double
 symbols and sources, rows that say nothing and bases in a circle.
 """
 
-import argparse
 import os
 import re
 import sys
@@ -413,25 +412,16 @@ class Source:
         return head + "\n".join(self.out) + "\n" + tail
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--out")
-    args = parser.parse_args()
-    try:
-        sources = gen.read_sources(args.data)
-        features = gen.by_name(gen.read_features(args.data, sources))
-        trees = read_trees(args.data, sources, features)
-    except gen.Refusal as refusal:
-        print(refusal, file=sys.stderr)
-        return 1
-    ids = Ids(trees)
-    if args.out:
-        for name, text in (("linux-ids.h", ids_header(ids)), ("linux.c", Source(ids, features).text(trees))):
-            with open(os.path.join(args.out, name), "w", encoding="utf-8") as stream:
-                stream.write(text)
-    return 0
+class Tables:
+    """All that this program reads, and the numbers it gives to what the trees name."""
+
+    def __init__(self, directory):
+        sources = gen.read_sources(directory)
+        self.features = gen.by_name(gen.read_features(directory, sources))
+        self.trees = read_trees(directory, sources, self.features)
+        self.ids = Ids(self.trees)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(gen.generate(__doc__, Tables, lambda out, tables: out.write(ids_header(tables.ids)),
+                          lambda out, tables: out.write(Source(tables.ids, tables.features).text(tables.trees))))

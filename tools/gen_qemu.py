@@ -84,4 +84,4 @@ def write(out, features, properties, pins, libvirts, sets):
 
 
 if __name__ == "__main__":
-    sys.exit(gen.generate_one(__doc__, read, lambda out, tables: write(out, *tables)))
+    sys.exit(gen.generate(__doc__, read, lambda out, tables: write(out, *tables)))

@@ -155,4 +155,4 @@ def write(out, tables):
 
 
 if __name__ == "__main__":
-    sys.exit(gen.generate_one(__doc__, read, write))
+    sys.exit(gen.generate(__doc__, read, write))

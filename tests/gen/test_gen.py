@@ -111,7 +111,7 @@ def refusal(file, text):
         for name, content in FILES.items():
             with open(os.path.join(directory, name), "w", encoding="utf-8") as out:
                 out.write(content + (text if name == file else ""))
-        run = subprocess.run([sys.executable, os.path.join(TOP, "tools/gen.py"), "--data", directory, "--check"],
+        run = subprocess.run([sys.executable, os.path.join(TOP, "tools/gen.py"), "--data", directory],
                              capture_output=True, text=True, timeout=60, check=False)
         return run.stderr.strip(), run.returncode
     finally:

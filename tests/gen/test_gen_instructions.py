@@ -52,9 +52,8 @@ def refusal(added):
         for name, text in FILES.items():
             with open(os.path.join(directory, name), "w", encoding="utf-8") as out:
                 out.write(text + (added if name == "instructions.txt" else ""))
-        target = os.path.join(directory, "out")
-        done = subprocess.run([sys.executable, os.path.join(TOP, "tools/gen_instructions.py"), "--data", directory,
-                               "--table", target, "--code", target], capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, os.path.join(TOP, "tools/gen_instructions.py"), "--data", directory],
+                              capture_output=True, text=True, check=False)
         return done.stderr.strip() if done.returncode else None
 
 

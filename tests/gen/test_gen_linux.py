@@ -70,7 +70,8 @@ ROWS = [
 
 
 def generate(folder):
-    done = subprocess.run([sys.executable, os.path.join(TOP, "tools/gen_linux.py"), "--data", folder, "--out", folder],
+    out = [os.path.join(folder, name) for name in ("linux-ids.h", "linux.c")]
+    done = subprocess.run([sys.executable, os.path.join(TOP, "tools/gen_linux.py"), "--data", folder, "--out", *out],
                           capture_output=True, text=True, check=False)
     text = ""
     if os.path.exists(os.path.join(folder, "linux.c")):
