@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-enum { TSC_TOLERANCE_PPM = 250 }; /* linux:arch/x86/kvm/x86.c, tsc_tolerance_ppm */
-
 /* One finding for each feature of a set. */
 static void add_set(const struct evc_set *set, struct evc_finding like, const struct evc_check_side *host,
                     const struct evc_check_side *other, const struct evc_check_options *options,
@@ -134,15 +132,23 @@ static void check_vendor(const struct evc_check_side *guest, const struct evc_ch
 	                                                 .other = guest->name });
 }
 
+bool evc_check_clocks_apart(uint64_t a, uint64_t b)
+{
+	enum { TOLERANCE_PPM = 250, MILLION = 1000000 }; /* linux:arch/x86/kvm/x86.c, tsc_tolerance_ppm */
+	uint64_t apart = a > b ? a - b : b - a;
+
+	return apart > a / MILLION * TOLERANCE_PPM + a % MILLION * TOLERANCE_PPM / MILLION;
+}
+
 static void check_clock(const struct evc_check_side *guest, const struct evc_check_side *host,
                         struct evc_findings *findings)
 {
-	uint64_t a = guest->tsc_khz, b = host->tsc_khz, apart = a > b ? a - b : b - a;
+	uint64_t a = guest->tsc_khz, b = host->tsc_khz;
 
 	if (evc_cpu_truth(guest->cpu, EVC_F_INVTSC) == EVC_PRESENT)
 		add_note(findings, EVC_WARNING, guest->name,
 		         "the guest was given invtsc: QEMU moves it only when its TSC frequency is set");
-	if (a && b && apart * 1000000 > a * TSC_TOLERANCE_PPM)
+	if (a && b && evc_check_clocks_apart(a, b))
 		add_note(findings, EVC_WARNING, host->name,
 		         evc_arena_printf(findings->arena,
 		                          "its TSC runs at %llu kHz, the guest's at %llu kHz: without TSC "

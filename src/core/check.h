@@ -57,6 +57,10 @@ enum evc_verdict evc_check_fits_from(const struct evc_cpu *guest, const struct e
  */
 bool evc_check_same_kind(const struct evc_set *asked, const struct evc_cpu *a, const struct evc_cpu *b);
 
+/* Do two clocks, of any one unit, differ by more than KVM lets a guest's run beside the host's without
+ * scaling? */
+bool evc_check_clocks_apart(uint64_t a, uint64_t b);
+
 /* False for what is in an MSR that the guest is known not to have. */
 bool evc_check_cares(const struct evc_cpu *guest, enum evc_feature_id id);
 
