@@ -186,9 +186,9 @@ struct evc_kvm_machine {
 };
 
 /*
- * "nested=0 ept=1", prefixes as in "kvm_intel.nested=0" allowed.  What is understood is taken; false when there
- * was something else, a name that changes nothing that guests see or a value that is none: *ret_odd, in text,
- * is the first.
+ * "nested=0 ept=1", prefixes as in "kvm_intel.nested=0" allowed.  What is understood is taken; false when
+ * there was something else, a name that changes nothing that guests see or a value that is none: *ret_odd, in
+ * text, is the first.
  */
 bool evc_kvm_options_from(const char *text, struct evc_kvm_machine *machine, struct evc_span *ret_odd);
 
