@@ -482,6 +482,11 @@ def write_features(out, tables):
     write_table(out, "struct evc_foreign_name evc_foreign_names[]", "evc_n_foreign_names",
                 [f".space = {quote(space)}, .name = {quote(name)}, .feature = {f.symbol()}, .also = {str(also).lower()}"
                  for name, space, f, also in tables.names])
+    order = {feature.name: number for number, feature in enumerate(tables.features)}
+    printed = sorted((index for index, name in enumerate(tables.names) if not name[3]),
+                     key=lambda index: order[tables.names[index][2].name])
+    out.write(f"const uint16_t evc_printed_names[] = {{ {', '.join(map(str, printed))} }};\n\n"
+              f"const size_t evc_n_printed_names = {len(printed)};\n\n")
     write_table(out, "struct evc_source evc_sources[]", "evc_n_sources",
                 [f".key = {quote(key)}, .title = {quote(title)}" for key, (_, title) in tables.sources.items()])
 

@@ -150,9 +150,25 @@ bool evc_feature_lookup(struct evc_span name, const char *space, enum evc_featur
 
 const char *evc_feature_name_in(enum evc_feature_id id, const char *space)
 {
-	for (size_t i = 0; i < evc_n_foreign_names; i++)
-		if (evc_foreign_names[i].feature == id && !evc_foreign_names[i].also &&
-		    !strcmp(evc_foreign_names[i].space, space))
-			return evc_foreign_names[i].name;
+	size_t first = 0, n = evc_n_printed_names;
+
+	while (n) {
+		size_t half = n / 2;
+
+		if (evc_foreign_names[evc_printed_names[first + half]].feature < id) {
+			first += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	for (; first < evc_n_printed_names; first++) {
+		const struct evc_foreign_name *foreign = &evc_foreign_names[evc_printed_names[first]];
+
+		if (foreign->feature != id)
+			break;
+		if (!strcmp(foreign->space, space))
+			return foreign->name;
+	}
 	return evc_features[id].name;
 }

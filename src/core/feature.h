@@ -105,6 +105,8 @@ extern const size_t evc_n_needs;
 /* Sorted by name without case and '-' '_' '.', then space (qemu libvirt linux vmware xen), then place. */
 extern const struct evc_foreign_name evc_foreign_names[];
 extern const size_t evc_n_foreign_names;
+extern const uint16_t evc_printed_names[]; /* numbers of those foreign names that are printed, by feature */
+extern const size_t evc_n_printed_names;
 extern const struct evc_source evc_sources[];
 extern const size_t evc_n_sources;
 
