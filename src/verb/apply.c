@@ -75,14 +75,12 @@ static int run(struct evc_command *command, struct evc_error *err)
 	struct evc_findings findings = { .arena = command->arena };
 	struct wish wish = { 0 };
 	struct evc_fit fit;
-	struct evc_level level;
-	struct evc_offer offer;
+	const struct evc_offer *offer;
 	struct evc_dump dump;
 	struct evc_host guest;
 	const struct evc_linux_tree *tree = NULL;
 	struct evc_seen seen = { 0 };
 	const char *to = evc_args_value(&command->args, "to");
-	bool with = evc_args_flag(&command->args, "with");
 	int status = read_wish(command, &wish, err);
 
 	fit = (struct evc_fit){ .modes = &wish.modes,
@@ -93,16 +91,11 @@ static int run(struct evc_command *command, struct evc_error *err)
 		                .options = &wish.options,
 		                .others = "with" };
 	if (status >= 0)
-		status = evc_offer_make(&wish.host, &wish.options, command->arena, &offer, &findings, err);
-	if (status >= 0 && with)
-		status = evc_fit_level(command, &fit, &level, &findings, err);
-	if (status >= 0)
-		status = evc_vcpu_make(&wish.modes, wish.mode, fit.version, &offer, with ? &level.cpu : NULL,
-		                       command->arena, &dump, &findings, err);
+		status = evc_fit_guest(command, &fit, &offer, &dump, &findings, err);
 	if (status < 0)
 		return status;
 	if (evc_seen_tree(&command->args, &tree, err) < 0 ||
-	    evc_seen_change(command, tree, &offer.dump, &dump, &seen, err) < 0)
+	    evc_seen_change(command, tree, &offer->dump, &dump, &seen, err) < 0)
 		return err->code;
 	guest = as_guest(&wish.host, &dump);
 	status = write_dump(command, to ? to : command->json ? "json" : "cpuid", &guest, &findings, err);

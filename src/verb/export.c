@@ -63,8 +63,7 @@ static int host_cpu(struct evc_command *command, struct job *job, struct evc_tar
 		               .host = &job->host,
 		               .options = &options,
 		               .others = "cluster" };
-	struct evc_level level;
-	struct evc_offer offer;
+	const struct evc_offer *offer;
 	struct evc_dump dump;
 	int status = evc_input_offer_options(&command->args, &options, err);
 
@@ -74,15 +73,10 @@ static int host_cpu(struct evc_command *command, struct job *job, struct evc_tar
 	 * without. */
 	options.qemu =
 		evc_arena_printf(command->arena, "%u.%u", job->options.qemu / 100, job->options.qemu % 100);
-	if (job->first && (status = evc_fit_level(command, &fit, &level, findings, err)) < 0)
+	if ((status = evc_fit_guest(command, &fit, &offer, &dump, findings, err)) < 0)
 		return status;
 	job->version = fit.version;
-	if ((status = evc_offer_make(&job->host, &options, command->arena, &offer, findings, err)) < 0 ||
-	    (status = evc_vcpu_make(&job->modes, job->mode, job->version, &offer,
-	                            job->first ? &level.cpu : NULL, command->arena, &dump, findings, err)) <
-	            0 ||
-	    (status = evc_fit_causes(command, &job->modes, &job->host, &options, findings, err)) < 0 ||
-	    (status = evc_recipe_make(&dump, job->mode, job->options.qemu, command->arena, ret_cpu, err)) < 0)
+	if ((status = evc_recipe_make(&dump, job->mode, job->options.qemu, command->arena, ret_cpu, err)) < 0)
 		return status;
 	/* Of a cluster no host is better than the others: the guest is called after its mode. */
 	if (!evc_args_flag(&command->args, "host"))

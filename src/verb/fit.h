@@ -14,22 +14,18 @@ struct evc_fit {
 	const struct evc_mode *mode;
 	unsigned version;                        /* 0: the newest that all of them have; then, that one */
 	bool across_vendors;                     /* Intel with AMD */
-	const struct evc_host *host;             /* where the guest starts */
+	const struct evc_host *host;             /* where the guest starts; was read */
 	const struct evc_offer_options *options; /* how to look at all of them */
 	const char *others;                      /* the parameter that names the others */
 };
 
 /*
- * The level of the host and the others at the mode, for evc_vcpu_make; fit gets the version that all have.
- * What the host itself lacks is not among the findings: evc_vcpu_make tells it.
+ * What a guest sees at the mode on the host, one that fits the others too where the parameter names some: fit
+ * then gets the version that all have.  What the host lacks is among the findings, with its cause.  The offer
+ * is the arena's.
  */
-int evc_fit_level(struct evc_command *command, struct evc_fit *fit, struct evc_level *ret_level,
-                  struct evc_findings *findings, struct evc_error *err);
-
-/* Why the host lacks what the mode wants, put into those findings that do not say it. */
-int evc_fit_causes(struct evc_command *command, const struct evc_modes *modes, const struct evc_host *host,
-                   const struct evc_offer_options *options, struct evc_findings *findings,
-                   struct evc_error *err);
+int evc_fit_guest(struct evc_command *command, struct evc_fit *fit, const struct evc_offer **ret_offer,
+                  struct evc_dump *ret_dump, struct evc_findings *findings, struct evc_error *err);
 
 /*
  * The oldest QEMU of a set of hosts as its text, "7.2.22", and the host that stands for them, the first one

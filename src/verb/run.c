@@ -183,8 +183,7 @@ static int make_cpu(struct evc_command *command, struct evc_run_job *job, struct
 		               .host = &host,
 		               .options = &options,
 		               .others = "cluster" };
-	struct evc_level level;
-	struct evc_offer offer;
+	const struct evc_offer *offer;
 	int status = read_host(command, job, &host, &has_host, err);
 
 	if (status < 0)
@@ -192,16 +191,9 @@ static int make_cpu(struct evc_command *command, struct evc_run_job *job, struct
 	if (!has_host)
 		return evc_recipe_mode(&job->modes, job->mode, job->version, 0, command->arena, &job->cpu,
 		                       err);
-	if (cluster && (status = evc_fit_level(command, &fit, &level, findings, err)) < 0)
+	if ((status = evc_fit_guest(command, &fit, &offer, &job->dump, findings, err)) < 0)
 		return status;
-	job->version = fit.version;
-	if ((status = evc_offer_make(&host, &options, command->arena, &offer, findings, err)) < 0 ||
-	    (status = evc_vcpu_make(&job->modes, job->mode, job->version, &offer, cluster ? &level.cpu : NULL,
-	                            command->arena, &job->dump, findings, err)) < 0 ||
-	    (status = evc_fit_causes(command, &job->modes, &host, &options, findings, err)) < 0)
-		return status;
-	if (!job->version)
-		job->version = evc_mode_best_version(job->mode, &offer.cpu);
+	job->version = fit.version ? fit.version : evc_mode_best_version(job->mode, &offer->cpu);
 	job->guest = (struct evc_host){ .name = job->name,
 		                        .format = "json",
 		                        .cpus = &job->dump,
