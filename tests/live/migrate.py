@@ -27,7 +27,7 @@ FILES = os.path.abspath(os.environ.get("EVC_GUEST") or os.path.join(os.path.dirn
 
 sys.path.insert(0, os.path.join(SOURCE, "tests/live"))
 import moving  # noqa: E402 pylint: disable=wrong-import-position
-from moving import CHANGED, LOST, MOVED, PAUSED, STAYED, TWICE  # noqa: E402 pylint: disable=wrong-import-position
+from moving import LOST, MOVED, PAUSED, STAYED  # noqa: E402 pylint: disable=wrong-import-position
 from tap import Tap  # noqa: E402 pylint: disable=wrong-import-position
 
 HASWELL, ROME = ["-cpu", "Haswell-noTSX"], ["-cpu", "EPYC-Rome"]
