@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Arguments by the rows of a verb. */
+#include "base/nearest.h"
 #include "cli/cli.h"
 
 #include <assert.h>
 #include <getopt.h>
 #include <string.h>
 
-enum { FIRST_LONG = 256, MAX_WORD = 64 };
+enum { FIRST_LONG = 256 };
 
 void evc_cli_params(const struct evc_verb *verb, struct evc_param params[static EVC_MAX_PARAMS + 1])
 {
@@ -23,50 +24,6 @@ void evc_cli_params(const struct evc_verb *verb, struct evc_param params[static 
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
 		params[n++] = common[i];
 	params[n] = (struct evc_param){ 0 };
-}
-
-static unsigned smaller(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* Letters to change, drop or add to make b of a. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[MAX_WORD + 1];
-	size_t length = strlen(b);
-
-	for (size_t j = 0; j <= length; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		unsigned corner = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= length; j++) {
-			unsigned above = row[j];
-
-			row[j] = smaller(smaller(above, row[j - 1]) + 1, corner + (a[i - 1] != b[j - 1]));
-			corner = above;
-		}
-	}
-	return row[length];
-}
-
-const char *evc_cli_nearest(const char *name, const char *const *words, size_t n)
-{
-	const char *nearest = NULL;
-	size_t length = strlen(name);
-	unsigned least = (unsigned)length / 3 + 1;
-
-	for (size_t i = 0; i < n && length <= MAX_WORD; i++) {
-		unsigned here = strlen(words[i]) > MAX_WORD ? least + 1 : distance(name, words[i]);
-
-		if (here > least || (nearest && here == least))
-			continue;
-		nearest = words[i];
-		least = here;
-	}
-	return nearest;
 }
 
 /* getopt's tables from the rows; ':' first, so that a missing value is told from an unknown option. */
@@ -93,8 +50,7 @@ static void make_options(const struct evc_param *params, struct option *options,
 static int complain(int c, char **argv, const struct evc_param *params, struct evc_error *err)
 {
 	const char *word = argv[optind - 1];
-	const char *names[EVC_MAX_PARAMS], *nearest;
-	size_t n = 0, length = strcspn(word, "=");
+	size_t length = strcspn(word, "=");
 
 	if (optopt >= FIRST_LONG && c == '?')
 		return evc_fail(err, EVC_ERR_USAGE, "--%s takes no value", params[optopt - FIRST_LONG].name);
@@ -106,15 +62,17 @@ static int complain(int c, char **argv, const struct evc_param *params, struct e
 		return evc_fail(err, EVC_ERR_USAGE, "-%c wants a value", optopt);
 	if (optopt)
 		return evc_fail(err, EVC_ERR_USAGE, "there is no option -%c", optopt);
-	for (; params[n].name; n++) {
-		names[n] = params[n].name;
+	struct evc_nearest nearest = { .name = { word + 2, length > 2 ? length - 2 : 0 } };
+
+	for (size_t n = 0; params[n].name; n++) {
+		evc_nearest_offer(&nearest, params[n].name);
 		if (length > 2 && !strncmp(params[n].name, word + 2, length - 2))
 			return evc_fail(err, EVC_ERR_USAGE, "%.*s may mean several options", (int)length,
 			                word);
 	}
-	nearest = evc_cli_nearest(word + 2, names, n);
 	return evc_fail(err, EVC_ERR_USAGE, "there is no option %.*s%s%s%s", (int)length, word,
-	                nearest ? "; did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "");
+	                nearest.word ? "; did you mean --" : "", nearest.word ? nearest.word : "",
+	                nearest.word ? "?" : "");
 }
 
 /* Which parameter the letter is; the number of them when it is none. */
@@ -160,6 +118,10 @@ int evc_cli_parse(int argc, char **argv, const struct evc_param *params, struct 
 		optarg = default_value(&params[which], c == ':');
 		if (n_values[which] && params[which].value && !params[which].many)
 			return evc_fail(err, EVC_ERR_USAGE, "--%s is given twice", params[which].name);
+		/* of a shell's variable that is not set */
+		if (params[which].value && optarg && !optarg[0])
+			return evc_fail(err, EVC_ERR_USAGE, "--%s is given nothing: --%s %s",
+			                params[which].name, params[which].name, params[which].value);
 		if (!values[which])
 			values[which] = evc_arena_array(arena, (size_t)argc + 1, sizeof(char *));
 		if (values[which])

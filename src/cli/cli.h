@@ -17,9 +17,6 @@ void evc_cli_params(const struct evc_verb *verb, struct evc_param params[static 
 int evc_cli_parse(int argc, char **argv, const struct evc_param *params, struct evc_arena *arena,
                   struct evc_args *ret_args, struct evc_error *err);
 
-/* The word of n that name is nearest to, or NULL when none is near: at most a third of it differs. */
-const char *evc_cli_nearest(const char *name, const char *const *words, size_t n);
-
 void evc_cli_usage(FILE *to);
 void evc_cli_help(const struct evc_verb *verb);
 void evc_cli_version(void);

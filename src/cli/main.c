@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From argv to a verb, from its result to the terminal. */
-#include "base/span.h"
+#include "base/nearest.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_VERBS = 64, STATUS_OUTPUT = 4 };
+enum { STATUS_OUTPUT = 4 };
 
 /*
  * Names of files, hosts and CPUs come from outside and must not steer the terminal of who reads them: '?' for
@@ -105,14 +105,12 @@ static int run_verb(const struct evc_verb *verb, int argc, char **argv)
 
 static int unknown_verb(const char *name)
 {
-	const char *names[MAX_VERBS], *nearest;
-	size_t n = 0;
+	struct evc_nearest nearest = { .name = evc_span_from(name) };
 
-	for (; n < evc_n_verbs && n < MAX_VERBS; n++)
-		names[n] = evc_verbs[n]->name;
-	nearest = evc_cli_nearest(name, names, n);
-	if (nearest)
-		fprintf(stderr, "evc: there is no verb %s; did you mean %s?\n", name, nearest);
+	for (size_t n = 0; n < evc_n_verbs; n++)
+		evc_nearest_offer(&nearest, evc_verbs[n]->name);
+	if (nearest.word)
+		fprintf(stderr, "evc: there is no verb %s; did you mean %s?\n", name, nearest.word);
 	else
 		fprintf(stderr, "evc: there is no verb %s; \"evc --help\" lists them\n", name);
 	return evc_code_exit(EVC_ERR_USAGE);

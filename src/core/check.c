@@ -189,6 +189,12 @@ static void check_identity(const struct evc_check_side *guest, const struct evc_
 		                          h->max_basic, h->max_extended, g->max_basic, g->max_extended));
 }
 
+static void tell_assumed(const struct evc_check_side *side, struct evc_findings *findings)
+{
+	if (side->assumed && side->assumed[0])
+		add_note(findings, EVC_NOTE, side->name, side->assumed);
+}
+
 /* How far from fitting: what blocks counts more than what is not known. */
 static int distance(const struct evc_misfit *misfit)
 {
@@ -267,6 +273,9 @@ enum evc_verdict evc_check_move(const struct evc_check_side *guest, const struct
 			check_identity(guest, host, &own);
 		if (options && options->from)
 			check_return(guest, host, options->from, &own);
+		tell_assumed(guest, &own);
+		if (guest != host)
+			tell_assumed(host, &own);
 	}
 	for (size_t i = 0; i < own.n; i++)
 		evc_findings_add(findings, own.items[i]);
@@ -304,6 +313,7 @@ enum evc_verdict evc_check_join(const struct evc_mode *mode, unsigned version,
 	like.kind = EVC_FINDING_UNSURE;
 	like.severity = EVC_DOUBT;
 	add_set(&unsure, like, host, NULL, options, findings);
+	tell_assumed(host, findings);
 	return verdict;
 }
 

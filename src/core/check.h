@@ -14,6 +14,7 @@ struct evc_check_side {
 	const struct evc_cpu *silicon; /* the host's CPUID itself, for the cause; NULL: not known */
 	const char *why;               /* of one that is not readable */
 	uint32_t tsc_khz;              /* 0: not known */
+	const char *assumed; /* what the answer rests on though nobody said it; NULL or "": nothing */
 	/* Why the offer has not what the silicon has; NULL: nobody to ask. */
 	enum evc_cause (*cause)(const struct evc_check_side *side, enum evc_feature_id id);
 	const void *context; /* of cause */
@@ -81,6 +82,9 @@ enum evc_verdict evc_check_join(const struct evc_mode *mode, unsigned version,
 
 /* The host with the fewest misfits, those that do not block counted less; n when none is readable. */
 size_t evc_check_nearest(const struct evc_check_side *guest, const struct evc_check_side *hosts, size_t n);
+
+/* Does the feature say that a flaw, or the cure of one, is not the CPU's own? */
+bool evc_check_is_immunity(enum evc_feature_id id);
 
 /* Why the host probably has not the feature. other: a side that has it, NULL: none. */
 enum evc_cause evc_check_cause(const struct evc_check_side *host, enum evc_feature_id id,

@@ -64,6 +64,7 @@ enum evc_cause {
 	EVC_CAUSE_DUMP,         /* the dump is too old or too short to say */
 	EVC_CAUSE_VENDOR,       /* another vendor's feature */
 	EVC_CAUSE_NEVER,        /* KVM never offers it to guests */
+	EVC_CAUSE_AFFECTED,     /* it says that a flaw is not there, and the host does not say so */
 	EVC_CAUSE_ACCELERATOR,  /* KVM or TCG here cannot show it */
 	EVC_CAUSE_OVERRIDE,     /* KVM shows another value than it was given */
 	EVC_CAUSE_QEMU_ADDS,    /* QEMU decides it, whatever it was asked for */

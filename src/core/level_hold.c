@@ -156,6 +156,7 @@ static bool can_be_mended(enum evc_cause cause)
 	case EVC_CAUSE_DUMP:
 	case EVC_CAUSE_VENDOR:
 	case EVC_CAUSE_NEVER:
+	case EVC_CAUSE_AFFECTED:
 	case EVC_CAUSE_UNMIGRATABLE:
 	case EVC_CAUSE_ACCELERATOR: /* these are about guests that run */
 	case EVC_CAUSE_OVERRIDE:

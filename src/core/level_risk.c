@@ -114,34 +114,20 @@ void evc_level_clear_unreachable(struct evc_level_work *work)
 	}
 }
 
-/* Bits by which a CPU says that a flaw, or the cure of one, is not its own. */
-static const enum evc_feature_id immunities[] = {
-	EVC_F_MCDT_NO,        EVC_F_MONITOR_MITG_NO,
-	EVC_F_AMD_NO_SSB,     EVC_F_BTC_NO,
-	EVC_F_SRSO_NO,        EVC_F_SRSO_USER_KERNEL_NO,
-	EVC_F_TSA_SQ_NO,      EVC_F_TSA_L1_NO,
-	EVC_F_RDCL_NO,        EVC_F_SKIP_L1DFL_VMENTRY,
-	EVC_F_SSB_NO,         EVC_F_MDS_NO,
-	EVC_F_PSCHANGE_MC_NO, EVC_F_TAA_NO,
-	EVC_F_SBDR_SSDP_NO,   EVC_F_FBSDP_NO,
-	EVC_F_PSDP_NO,        EVC_F_BHI_NO,
-	EVC_F_PBRSB_NO,       EVC_F_GDS_NO,
-	EVC_F_RFDS_NO,        EVC_F_ITS_NO,
-};
-
 void evc_level_find_untruths(struct evc_level_work *work)
 {
-	for (size_t i = 0; i < sizeof(immunities) / sizeof(immunities[0]); i++) {
+	EVC_SET_FOREACH(id, &work->modes->passes)
+	{
 		const struct evc_level_kind *immune, *affected;
 
-		if (!evc_set_has(&work->modes->passes, immunities[i]))
+		if (!evc_check_is_immunity(id))
 			continue;
-		immune = kind_with(work, immunities[i], EVC_PRESENT);
-		affected = kind_with(work, immunities[i], EVC_ABSENT);
+		immune = kind_with(work, id, EVC_PRESENT);
+		affected = kind_with(work, id, EVC_ABSENT);
 		if (immune && affected)
 			evc_level_find(work, (struct evc_finding){ .kind = EVC_FINDING_SECURITY,
 			                                           .severity = EVC_WARNING,
-			                                           .feature = immunities[i],
+			                                           .feature = id,
 			                                           .subject = affected->name,
 			                                           .other = immune->name });
 	}

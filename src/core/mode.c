@@ -14,6 +14,8 @@
  */
 #include "core/mode.h"
 
+#include "base/nearest.h"
+
 #include <string.h>
 
 /* "name@2" into its parts; false when what follows the '@' is no version number. */
@@ -32,6 +34,19 @@ static bool split_version(struct evc_span *name, unsigned *ret_version)
 		return false;
 	*ret_version = (unsigned)number;
 	return true;
+}
+
+static int unknown_mode(const struct evc_modes *modes, struct evc_span key, struct evc_error *err)
+{
+	struct evc_nearest nearest = { .name = key };
+
+	for (size_t i = 0; i < modes->n; i++)
+		evc_nearest_offer(&nearest, modes->items[i]->key);
+	if (nearest.word)
+		return evc_fail(err, EVC_ERR_NAME, "no mode is called %.*s; did you mean %s?",
+		                (int)key.length, key.text, nearest.word);
+	return evc_fail(err, EVC_ERR_NAME, "no mode is called %.*s; \"evc modes\" lists them",
+	                (int)key.length, key.text);
 }
 
 int evc_modes_find(const struct evc_modes *modes, struct evc_span name, const struct evc_mode **ret_mode,
@@ -56,8 +71,7 @@ int evc_modes_find(const struct evc_modes *modes, struct evc_span name, const st
 		*ret_version = version;
 		return EVC_OK;
 	}
-	return evc_fail(err, EVC_ERR_NAME, "no mode is called %.*s; \"evc modes\" lists them",
-	                (int)key.length, key.text);
+	return unknown_mode(modes, key, err);
 }
 
 const struct evc_mode_version *evc_mode_version(const struct evc_mode *mode, unsigned number)

@@ -139,6 +139,14 @@ static void answer(struct evc_offer_work *work)
 	evc_kvm_qemu_layer(&work->machine, &work->answer);
 }
 
+static const char *assumption(bool kernel, bool qemu)
+{
+	if (kernel)
+		return qemu ? "kernel and QEMU are not known: taken as the newest known"
+		            : "the kernel is not known: taken as the newest known";
+	return qemu ? "QEMU is not known: taken as the newest known" : "";
+}
+
 /* What is offered of offer->silicon. */
 static int through_kvm(const struct evc_host *host, const struct evc_offer_options *options,
                        struct evc_arena *arena, struct evc_offer *offer, struct evc_findings *findings,
@@ -162,13 +170,11 @@ static int through_kvm(const struct evc_host *host, const struct evc_offer_optio
 	evc_cpu_decode(&offer->dump, &offer->cpu);
 	merge_kinds(&work, &offer->cpu);
 	offer->basis = host->kvm ? EVC_OFFER_MEASURED : EVC_OFFER_PREDICTED;
-	if (!host->kvm) {
+	if (!host->kvm)
 		offer->kernel_tree = tree_text(work.machine.kernels.trees, arena);
-		if (work.assumed_kernel)
-			note(findings, host,
-			     work.assumed_qemu ? "kernel and QEMU are not known: taken as the newest known"
-			                       : "the kernel is not known: taken as the newest known");
-	}
+	offer->assumed = assumption(work.assumed_kernel && !host->kvm, work.assumed_qemu);
+	if (offer->assumed[0])
+		note(findings, host, offer->assumed);
 	if (work.machine.qemu != NEWEST_QEMU)
 		offer->qemu_tree = given(options->qemu) ? options->qemu : host->facts.qemu;
 	return EVC_OK;
@@ -178,7 +184,9 @@ int evc_offer_make(const struct evc_host *host, const struct evc_offer_options *
                    struct evc_arena *arena, struct evc_offer *ret_offer, struct evc_findings *findings,
                    struct evc_error *err)
 {
-	struct evc_offer offer = { .basis = EVC_OFFER_GIVEN, .kernel_tree = "", .qemu_tree = "" };
+	struct evc_offer offer = {
+		.basis = EVC_OFFER_GIVEN, .kernel_tree = "", .qemu_tree = "", .assumed = ""
+	};
 	int status = EVC_OK;
 	bool is_guest;
 

@@ -46,12 +46,14 @@ struct evc_offer {
 	enum evc_offer_basis basis;
 	const char *kernel_tree; /* "6.1.187", or "6.1.4..6.1.187" when it may be any; "" unless predicted */
 	const char *qemu_tree;
+	const char *
+		assumed; /* what nobody said and was taken as the newest known, a sentence; "" when nothing */
 };
 
 /*
  * The offer of a host.  A damaged host gives an offer in which nothing is known; its own error says why.
- * When nobody names the kernel or QEMU, the newest known are assumed and one EVC_NOTE says so.
- * findings may be NULL.  Fails on memory and on options that make no sense.
+ * When nobody names the kernel or QEMU, the newest known are assumed and one EVC_NOTE says so.  KVM's own
+ * answer takes no kernel. findings may be NULL.  Fails on memory and on options that make no sense.
  */
 int evc_offer_make(const struct evc_host *host, const struct evc_offer_options *options,
                    struct evc_arena *arena, struct evc_offer *ret_offer, struct evc_findings *findings,

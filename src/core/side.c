@@ -47,6 +47,7 @@ int evc_side_make(const struct evc_host *host, const struct evc_offer_options *o
 		.cpu = &offered->offer.cpu,
 		.silicon = &offered->offer.silicon,
 		.tsc_khz = host->facts.tsc_khz,
+		.assumed = offered->offer.assumed,
 		.cause = ask_offer,
 		.context = offered,
 	};

@@ -166,10 +166,12 @@ static int visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
+/* A directory without a file is no answer of no hosts: somebody expected some there. */
 static int read_directory(const char *path, struct evc_arena *arena, struct evc_hosts *hosts,
                           struct evc_error *err)
 {
 	struct dirent **entries;
+	size_t before = hosts->n;
 	int n = scandir(path, &entries, visible, alphasort), status = EVC_OK;
 
 	if (n < 0)
@@ -184,6 +186,10 @@ static int read_directory(const char *path, struct evc_arena *arena, struct evc_
 		free(entries[i]);
 	}
 	free(entries);
+	if (status == EVC_OK && hosts->n == before && !evc_arena_failed(arena)) {
+		status = evc_fail(err, EVC_ERR_INPUT, "no dump in this directory");
+		evc_error_set_origin(err, path);
+	}
 	return status;
 }
 

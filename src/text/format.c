@@ -95,6 +95,8 @@ int evc_hosts_read(struct evc_span text, const char *name, struct evc_arena *are
 	format = evc_format_recognise(text);
 	if (format)
 		status = format->read(text, name, arena, hosts, &error);
+	else if (!evc_span_trim(text).length)
+		status = evc_fail(&error, EVC_ERR_INPUT, "there is nothing in it");
 	else
 		status = evc_fail(&error, EVC_ERR_INPUT, "not a CPUID dump of any form that evc reads");
 	if (status == EVC_OK)

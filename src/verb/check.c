@@ -180,7 +180,13 @@ static int run(struct evc_command *command, struct evc_error *err)
 	status = evc_input_mode(command, &modes, "mode", &question.mode, &question.version, err);
 	if (status < 0)
 		return status;
-	if (!evc_args_value(args, "host") || !guest == !question.mode || (from && !guest))
+	if (guest && question.mode)
+		return evc_fail(err, EVC_ERR_USAGE,
+		                "a --guest moves, at a --mode a host joins: one of them at a time");
+	if (from && question.mode)
+		return evc_fail(err, EVC_ERR_USAGE,
+		                "--from is where a --guest runs, and a host joins from nowhere");
+	if (!evc_args_value(args, "host") || (!guest && !question.mode))
 		return evc_fail(err, EVC_ERR_USAGE, "name a --guest or a --mode, and at least one --host");
 	status = read_hosts(command, &hosts, err);
 	if (status < 0)

@@ -2,6 +2,7 @@
 /* All that the tables know about a feature.  Nothing is decided here. */
 #include "verb/verbs.h"
 
+#include "base/nearest.h"
 #include "core/feature.h"
 #include "core/kvm_rules.h"
 #include "core/qemu.h"
@@ -317,6 +318,17 @@ static json_t *feature_json(enum evc_feature_id id, const struct evc_modes *mode
 	                 removed_json(id, arena), "without_it", evc_feature_costs[id]);
 }
 
+static int unknown_feature(const char *name, struct evc_error *err)
+{
+	struct evc_nearest nearest = { .name = evc_span_from(name) };
+
+	for (unsigned id = 0; id < EVC_N_FEATURES; id++)
+		evc_nearest_offer(&nearest, evc_features[id].name);
+	return evc_fail(err, EVC_ERR_NAME, "no feature is called %s%s%s%s", name,
+	                nearest.word ? "; did you mean " : "", nearest.word ? nearest.word : "",
+	                nearest.word ? "?" : "");
+}
+
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	struct evc_modes modes = { 0 };
@@ -331,7 +343,7 @@ static int run(struct evc_command *command, struct evc_error *err)
 		size_t n = evc_feature_lookup_all(evc_span_from(name), NULL, ids);
 
 		if (!n)
-			status = evc_fail(err, EVC_ERR_NAME, "no feature is called %s", name);
+			status = unknown_feature(name, err);
 		for (size_t j = 0; j < n; j++) {
 			if (list) {
 				json_array_append_new(list, feature_json(ids[j], &modes, command->arena));

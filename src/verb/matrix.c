@@ -224,6 +224,8 @@ static int run(struct evc_command *command, struct evc_error *err)
 		status = evc_input_mode(command, &modes, "mode", &guests.mode, &guests.version, err);
 	if (status >= 0 && !command->args.n_operands)
 		status = evc_fail(err, EVC_ERR_USAGE, "name hosts: files or directories");
+	if (status >= 0 && command->json && evc_args_flag(&command->args, "csv"))
+		status = evc_fail(err, EVC_ERR_USAGE, "--csv or --json, not both");
 	if (status >= 0)
 		status = evc_sides_read(command, command->args.operands, command->args.n_operands, &sides,
 		                        err);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/span.h"
 
 static void exit_statuses_are_those_of_the_manual(void **state)
@@ -69,12 +70,46 @@ static void names_are_compared_as_people_type_them(void **state)
 	assert_true(evc_span_compare_name(torn, "avx2") > 0);
 }
 
+static void a_name_that_is_not_there_is_near_at_most_one(void **state)
+{
+	static const char *const words[] = { "intel-haswell", "intel-westmere", "amd-zen", "amd-zen2",
+		                             "level" };
+	static const struct {
+		const char *name, *nearest;
+	} rows[] = {
+		{ .name = "intel-haswel", .nearest = "intel-haswell" },
+		{ .name = "INTEL-HASWEL", .nearest = "intel-haswell" },
+		{ .name = "haswell", .nearest = "intel-haswell" },
+		{ .name = "Zen2", .nearest = "amd-zen2" },
+		{ .name = "amd-zen3", .nearest = "amd-zen" }, /* the first of two that are as near */
+		{ .name = "lvl", .nearest = "level" },
+		{ .name = "leevl", .nearest = "level" },
+		{ .name = "xy" },
+		{ .name = "" },
+		{ .name = "aswell" }, /* a part begins behind a hyphen */
+		{ .name = "0123456789012345678901234567890123456789012345678901234567890123456789" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct evc_nearest nearest = { .name = evc_span_from(rows[i].name) };
+
+		for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
+			evc_nearest_offer(&nearest, words[w]);
+		if (!rows[i].nearest)
+			assert_null(nearest.word);
+		else
+			assert_string_equal(nearest.word, rows[i].nearest);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exit_statuses_are_those_of_the_manual),
 		cmocka_unit_test(no_is_worse_than_unknown_and_unknown_than_yes),
 		cmocka_unit_test(names_are_compared_as_people_type_them),
+		cmocka_unit_test(a_name_that_is_not_there_is_near_at_most_one),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

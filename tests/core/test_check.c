@@ -184,6 +184,84 @@ static void a_twin_that_has_it_means_firmware_or_microcode(void **state)
 	assert_int_equal(evc_check_cause(&host, EVC_F_SPEC_CTRL, &guest, &options), EVC_CAUSE_MICROCODE);
 }
 
+static void a_bit_that_kvm_makes_of_another_is_missing_for_the_reason_of_the_other(void **state)
+{
+	struct evc_cpu silicon, offered;
+	struct evc_check_side host = side(HASWELL, &silicon);
+	struct evc_check_options options = { .modes = &evc_builtin_modes };
+
+	(void)state;
+	offered = silicon;
+	host.cpu = &offered;
+	evc_set_add(&silicon.known, EVC_F_SPEC_CTRL);
+	evc_set_drop(&silicon.has, EVC_F_SPEC_CTRL);
+	evc_set_add(&silicon.known, EVC_F_IBPB);
+	evc_set_drop(&silicon.has, EVC_F_IBPB);
+	evc_set_add(&offered.known, EVC_F_IBPB);
+	evc_set_drop(&offered.has, EVC_F_IBPB);
+	assert_int_equal(evc_check_cause(&host, EVC_F_IBPB, NULL, &options), EVC_CAUSE_MICROCODE);
+	evc_set_add(&silicon.has, EVC_F_SPEC_CTRL);
+	assert_int_equal(evc_check_cause(&host, EVC_F_IBPB, NULL, &options), EVC_CAUSE_NONE);
+	evc_set_drop(&silicon.has, EVC_F_SPEC_CTRL);
+	evc_set_drop(&silicon.known, EVC_F_SPEC_CTRL);
+	evc_set_drop(&offered.known, EVC_F_IBPB);
+	assert_int_equal(evc_check_cause(&host, EVC_F_IBPB, NULL, &options), EVC_CAUSE_DUMP);
+	silicon.vendor = EVC_VENDOR_AMD; /* whose own bit it is */
+	assert_int_equal(evc_check_cause(&host, EVC_F_IBPB, NULL, &options), EVC_CAUSE_OLDER);
+}
+
+static void who_is_not_said_to_be_immune_is_affected(void **state)
+{
+	struct evc_cpu silicon, offered;
+	struct evc_check_side host = side(HASWELL, &silicon);
+
+	(void)state;
+	offered = silicon;
+	host.cpu = &offered;
+	evc_set_drop(&silicon.known, EVC_F_GDS_NO);
+	evc_set_add(&offered.known, EVC_F_GDS_NO);
+	evc_set_drop(&offered.has, EVC_F_GDS_NO);
+	assert_int_equal(evc_check_cause(&host, EVC_F_GDS_NO, NULL, NULL), EVC_CAUSE_AFFECTED);
+	evc_set_drop(&offered.known, EVC_F_GDS_NO);
+	assert_int_equal(evc_check_cause(&host, EVC_F_GDS_NO, NULL, NULL), EVC_CAUSE_DUMP);
+	evc_set_add(&silicon.known, EVC_F_GDS_NO);
+	evc_set_drop(&silicon.has, EVC_F_GDS_NO);
+	assert_int_equal(evc_check_cause(&host, EVC_F_GDS_NO, NULL, NULL), EVC_CAUSE_AFFECTED);
+}
+
+static size_t count_guesses(const struct evc_findings *findings)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < findings->n; i++)
+		n += findings->items[i].severity == EVC_NOTE && strstr(findings->items[i].detail, "guessed");
+	return n;
+}
+
+static void what_was_assumed_of_either_is_said(void **state)
+{
+	struct evc_findings findings = { .arena = &arena };
+	struct evc_cpu a, b;
+	struct evc_check_side guest = side(HASWELL, &a), host = side(HASWELL, &b);
+	const struct evc_mode *mode;
+	unsigned version;
+
+	(void)state;
+	guest.name = "guest";
+	host.name = "host";
+	guest.assumed = "guessed";
+	host.assumed = "";
+	evc_check_move(&guest, &host, NULL, &findings);
+	assert_int_equal(count_guesses(&findings), 1);
+	host.assumed = "guessed too";
+	evc_check_move(&guest, &host, NULL, &findings);
+	assert_int_equal(count_guesses(&findings), 3);
+	assert_int_equal(
+		evc_modes_find(&evc_builtin_modes, evc_span_from("x86-64-v1"), &mode, &version, NULL), 0);
+	evc_check_join(mode, 1, &host, NULL, &findings);
+	assert_int_equal(count_guesses(&findings), 4);
+}
+
 static void a_twin_has_the_same_signature_of_the_same_vendor(void **state)
 {
 	struct evc_cpu a, b;
@@ -436,6 +514,9 @@ int main(void)
 		cmocka_unit_test(what_is_a_hosts_own_is_not_taken_from_it),
 		cmocka_unit_test(leaves_that_kvm_shows_nobody_are_not_asked_for),
 		cmocka_unit_test(a_twin_that_has_it_means_firmware_or_microcode),
+		cmocka_unit_test(a_bit_that_kvm_makes_of_another_is_missing_for_the_reason_of_the_other),
+		cmocka_unit_test(who_is_not_said_to_be_immune_is_affected),
+		cmocka_unit_test(what_was_assumed_of_either_is_said),
 		cmocka_unit_test(a_twin_has_the_same_signature_of_the_same_vendor),
 		cmocka_unit_test(a_host_that_is_a_guest_was_not_given_it),
 		cmocka_unit_test(clocks_may_be_250_ppm_apart),

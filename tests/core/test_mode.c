@@ -143,9 +143,10 @@ static void finds_modes_by_name_and_version(void **state)
 		{ .name = "intel-haswell@0",
 		  .error = "intel-haswell@0: a version is a number from 1, as in intel-haswell@2" },
 		{ .name = "intel-hasswell",
-		  .error = "no mode is called intel-hasswell; \"evc modes\" lists them" },
+		  .error = "no mode is called intel-hasswell; did you mean intel-haswell?" },
 		{ .name = "", .error = "no mode is called ; \"evc modes\" lists them" },
-		{ .name = "x86-64", .error = "no mode is called x86-64; \"evc modes\" lists them" },
+		{ .name = "x86-64", .error = "no mode is called x86-64; did you mean x86-64-v1?" },
+		{ .name = "xeon", .error = "no mode is called xeon; \"evc modes\" lists them" },
 	};
 
 	(void)state;
