@@ -7,10 +7,10 @@ Everything runs under QEMU's own CPU emulation.  A booted guest is kept as a fil
 so that a case begins within a second.
 """
 
+import concurrent.futures
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import socket
@@ -25,6 +25,8 @@ import image  # noqa: E402 pylint: disable=wrong-import-position
 QEMU = "qemu-system-x86_64"
 MACHINE, MEMORY = "pc-i440fx-7.2", "80"
 BOOT_SECONDS, ANSWER_SECONDS, PATIENCE_SECONDS = 60, 20, 10
+RELAY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
+SAYS_NOTHING = "says nothing"
 
 
 CHILDREN = []  # every process that was started
@@ -134,7 +136,7 @@ class Serial:
 class Machine(Serial):
     """A QEMU; its serial line is a file, its monitor a socket."""
 
-    def __init__(self, directory, name, kernel, arguments, incoming=None):
+    def __init__(self, directory, name, kernel, arguments, incoming=None, wait=True):
         self.path = os.path.join(directory, name)
         super().__init__(self.path + ".log")
         self.qmp_path, self.errors = self.path + ".qmp", self.path + ".err"
@@ -145,6 +147,11 @@ class Machine(Serial):
             command += ["-incoming", incoming]
         with open(self.errors, "wb") as errors:
             self.process = start(command, stdout=subprocess.DEVNULL, stderr=errors)
+        if wait:
+            self.wait()
+
+    def wait(self):
+        """Until it answers, or has ended."""
         deadline = time.monotonic() + ANSWER_SECONDS
         while not self.answers() and self.process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -174,7 +181,7 @@ class Machine(Serial):
         return self.process.poll() is None
 
     def status(self):
-        """Of query-status and query-migrate; empty when there is nobody."""
+        """Of query-status and query-migrate; empty when there is nobody, SAYS_NOTHING when it does not answer."""
         if not self.alive():
             return "", ""
         try:
@@ -183,7 +190,7 @@ class Machine(Serial):
             qmp.close()
             return result
         except (Gone, RuntimeError):
-            return "", ""
+            return (SAYS_NOTHING, "") if self.alive() else ("", "")
 
     def end(self):
         if self.alive():
@@ -197,8 +204,7 @@ class Sources:
     def __init__(self, directory, kernel):
         self.directory, self.kernel, self.files, self.lock = directory, kernel, {}, threading.Lock()
 
-    def boot(self, arguments):
-        name = "boot%d" % len(self.files)
+    def boot(self, name, arguments):
         machine = Machine(self.directory, name, self.kernel, arguments)
         try:
             machine.wait_ticks(3)
@@ -213,19 +219,29 @@ class Sources:
         finally:
             machine.end()
 
-    def start(self, directory, name, arguments):
-        """A running guest, as if booted so."""
-        key = tuple(arguments)
+    def file_of(self, arguments):
+        """The state of a guest that was booted with these; whoever asks first boots it, and others wait for that one alone."""
         with self.lock:
-            if key not in self.files:
-                self.files[key] = self.boot(arguments)
-        machine = Machine(directory, name, self.kernel, arguments, incoming=f"exec:cat {self.files[key]}")
+            mine = tuple(arguments) not in self.files
+            future = self.files.setdefault(tuple(arguments), concurrent.futures.Future())
+            name = "boot%d" % len(self.files)
+        if mine:
+            try:
+                future.set_result(self.boot(name, arguments))
+            except (RuntimeError, Gone) as error:
+                future.set_exception(error)
+        return future.result()
+
+    def start(self, directory, name, arguments, more=()):
+        """A running guest, as if booted so; more: arguments that are nothing to the guest."""
+        machine = Machine(directory, name, self.kernel, [*arguments, *more],
+                          incoming=f"exec:cat {self.file_of(arguments)}")
         qmp = Qmp(machine.qmp_path)
         while qmp("query-status")["status"] == "inmigrate":
             time.sleep(0.02)
         qmp("cont")  # it was saved while it stood still
         qmp.close()
-        machine.wait_ticks(2)
+        machine.wait_ticks(1)
         return machine
 
 
@@ -233,19 +249,12 @@ class Sources:
 MOVED, STAYED, CHANGED, LOST, TWICE, PAUSED = "moved", "stayed", "changed", "lost", "runs twice", "kept, paused"
 
 
-def settled(machine):
-    """Ticks printed within the next moments."""
-    before = len(machine.ticks())
-    time.sleep(0.45)
-    return machine.ticks()[before:]
-
-
 def revives(machine, is_source):
     """Follow evc's advice for a guest that stands still: does it tick again, as it did?"""
     run, migration = machine.status()
     if not is_source and not (run == "paused" and migration in ("completed", "postcopy-active", "postcopy-paused")):
         return False
-    if not run:
+    if run in ("", SAYS_NOTHING):
         return False
     qmp = Qmp(machine.qmp_path)
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -263,30 +272,31 @@ def revives(machine, is_source):
     return len(machine.ticks()) > ticks
 
 
-def moments(*machines):
-    """What each printed within the same moments."""
-    results = {}
-    threads = [threading.Thread(target=lambda m=m: results.__setitem__(m, settled(m))) for m in machines]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [results[machine] for machine in machines]
+def who_ticks(machines):
+    """
+    Those that print another tick.  Nobody waits longer than it takes: a QEMU that has ended prints none, nor does one that
+    says that its CPUs stand still.  One that says that they run has PATIENCE_SECONDS to print, since on a loaded machine a
+    guest may not get to.
+    """
+    before = {machine: len(machine.ticks()) for machine in machines}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        may = {machine for machine in machines if machine.status()[0] in ("running", SAYS_NOTHING)}
+        ticked = {machine for machine in machines if len(machine.ticks()) > before[machine]}
+        if may <= ticked or time.monotonic() > deadline:
+            return ticked
+        time.sleep(0.02)
 
 
 def outcome(source, destination):
     known = source.ticks()[0][1]
-    here, there = moments(source, destination)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    # A guest on a loaded machine may not get to print for seconds; one that nobody runs never will.
-    while not here and not there and time.monotonic() < deadline and "running" in (source.status()[0], destination.status()[0]):
-        here, there = moments(source, destination)
-    paused = not here and not there and (revives(source, True) or revives(destination, False))
+    ticked = who_ticks((source, destination))
+    paused = not ticked and (revives(source, True) or revives(destination, False))
     if any(value != known for _, value in source.ticks() + destination.ticks()):
         return CHANGED
-    if here and there:
+    if len(ticked) > 1:
         return TWICE
-    return MOVED if there else STAYED if here else PAUSED if paused else LOST
+    return MOVED if destination in ticked else STAYED if source in ticked else PAUSED if paused else LOST
 
 
 def unbroken(source, destination):
@@ -323,145 +333,36 @@ def move_alone(source, destination, directory, capabilities=()):
     return said
 
 
-class Relay:
+class Between:
+    """A process of tests/live/relay.py, from when it listens at its path."""
+
+    def __init__(self, path, *arguments):
+        self.path = path
+        if os.path.exists(path):
+            os.unlink(path)  # of one that has ended
+        self.process = start([sys.executable, "-I", "-S", RELAY, arguments[0], path, *arguments[1:]])
+        while not os.path.exists(path) and self.process.poll() is None:
+            time.sleep(0.01)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Relay(Between):
     """A process between evc and a monitor, which does something at a certain word; ends with that QEMU."""
 
     def __init__(self, machine, rules):
         """rules: [direction "to" or "from", word, "before" or "after" passing it on, action, pids]."""
-        self.path = machine.path + ".relay"
-        self.process = start([sys.executable, __file__, "relay", self.path, machine.qmp_path,
-                                         str(machine.process.pid), json.dumps(rules)])
-        wait_for_file(self.path)
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
+        super().__init__(machine.path + ".relay", "monitor", machine.qmp_path, str(machine.process.pid), json.dumps(rules))
 
 
-class Data:
+class Data(Between):
     """A process between the source and the destination's port for memory."""
 
     def __init__(self, directory):
-        self.path, self.target = os.path.join(directory, "data"), os.path.join(directory, "data-there")
-        self.process = start([sys.executable, __file__, "data", self.path, self.target])
-        wait_for_file(self.path)
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
-
-
-def wait_for_file(path):
-    while not os.path.exists(path):
-        time.sleep(0.01)
-
-
-def listen(path):
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path + ".new")
-    listener.listen(4)
-    os.rename(path + ".new", path)
-    return listener
-
-
-def connect(path):
-    client = socket.socket(socket.AF_UNIX)
-    client.connect(path)
-    return client
-
-
-class Pump:
-    """The inside of a relay: lines of two sockets are passed on, and rules fire."""
-
-    def __init__(self, rules):
-        self.rules, self.cut = rules, False
-
-    def run(self, client, server):
-        buffers = {client: b"", server: b""}
-        while not self.cut:
-            for one in select.select([client, server], [], [], 0.5)[0]:
-                try:
-                    data = one.recv(65536)
-                except OSError:
-                    return
-                if not data:
-                    return
-                *lines, buffers[one] = (buffers[one] + data).split(b"\n")
-                for line in lines:
-                    self.pass_on(line + b"\n", "to" if one is client else "from", server if one is client else client)
-
-    def pass_on(self, line, direction, other):
-        # One rule a line: of two for the same word the second waits for the next one.
-        fired = next((rule for rule in self.rules if rule[0] == direction and rule[1].encode() in line), None)
-        if fired:
-            self.rules.remove(fired)
-            if fired[2] == "before":
-                self.act(*fired[3:])
-        if self.cut:
-            return
-        try:
-            other.sendall(line)
-        except OSError:
-            self.cut = True
-        if fired and fired[2] == "after":
-            self.act(*fired[3:])
-
-    def act(self, action, pids):
-        numbers = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "interrupt": signal.SIGINT}
-        self.cut |= action == "cut"
-        if action not in numbers:
-            return
-        for pid in pids:
-            if isinstance(pid, str):  # a file that holds it
-                wait_for_file(pid)
-                with open(pid, encoding="ascii") as stream:
-                    pid = int(stream.read())
-            os.kill(pid, numbers[action])
-        time.sleep(0.05)
-
-
-def relay_main(path, upstream, pid, rules):
-    with open("/proc/self/comm", "w", encoding="ascii") as name:
-        name.write("qemu-relay")  # it ends with its QEMU, so it may be watched like one
-    listener, pump = listen(path), Pump(json.loads(rules))
-    listener.settimeout(0.1)
-    while not ended(int(pid)):
-        try:
-            client, _ = listener.accept()
-        except socket.timeout:
-            continue
-        try:
-            server = connect(upstream)
-        except OSError:
-            client.close()
-            continue
-        pump.cut = False
-        pump.run(client, server)
-        client.close()
-        server.close()
-
-
-def data_main(path, target):
-    here, _ = listen(path).accept()
-    there = connect(target)
-    while True:
-        for one in select.select([here, there], [], [])[0]:
-            try:
-                data = one.recv(1 << 16)
-                (there if one is here else here).sendall(data)
-            except OSError:
-                return
-            if not data:
-                return
-
-
-def ended(pid):
-    """Gone, or waiting for its parent to notice."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stream:
-            return stream.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
+        self.target = os.path.join(directory, "data-there")
+        super().__init__(os.path.join(directory, "data"), "data", self.target)
 
 
 def free_port():
@@ -474,7 +375,3 @@ def why_not(kernel):
     if not shutil.which(QEMU):
         return f"{QEMU} is not installed"
     return None if os.path.exists(kernel) else f"no kernel at {kernel}"
-
-
-if __name__ == "__main__":
-    {"relay": relay_main, "data": data_main}[sys.argv[1]](*sys.argv[2:])
