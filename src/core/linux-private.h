@@ -129,6 +129,11 @@ uint32_t evc_linux_field(struct evc_linux_work *work, enum evc_feature_id featur
 uint32_t evc_linux_register(struct evc_linux_work *work, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
                             uint32_t *ret_known);
 
+/* A field of CPUID has that value; CPUID has leaves up to that one. */
+struct evc_linux_tri evc_linux_field_is(struct evc_linux_work *work, enum evc_feature_id feature,
+                                        unsigned value, const char *text);
+struct evc_linux_tri evc_linux_level_from(struct evc_linux_work *work, uint32_t leaf);
+
 /* Does the row of the tree's lists that matches this CPU say that. */
 struct evc_linux_tri evc_linux_listed(struct evc_linux_work *work, enum evc_linux_list list);
 

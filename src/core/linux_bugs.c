@@ -110,13 +110,23 @@ static void returns(struct evc_linux_work *work)
 	bug(work, EVC_LINUX_B_GDS, AND(LISTED(GDS), AND(NOT(CAP(GDS_NO)), HAS(AVX))));
 }
 
+/* A row that asks for Atom cores: a hybrid CPU has all types, another the one that its boot CPU tells.
+ * (linux:arch/x86/kernel/cpu/match.c:x86_match_vendor_cpu_type) */
+static struct evc_linux_tri has_atom_cores(struct evc_linux_work *work)
+{
+	const unsigned atom = 0x20;
+	struct evc_linux_tri told = evc_linux_level_from(work, evc_features[EVC_F_CORE_TYPE].bit.leaf);
+
+	return OR(HAS(HYBRID_CPU), AND(told, evc_linux_field_is(work, EVC_F_CORE_TYPE, atom, "core type is")));
+}
+
 /* Alder and Raptor Lake without Atom cores are affected for kernels that cannot tell. */
 static struct evc_linux_tri rfds_listed(struct evc_linux_work *work)
 {
 	struct evc_linux_tri listed = LISTED(RFDS);
 
 	if (SWITCH(RFDS_TYPE) && work->family == 6 && (work->model == 0x97 || work->model == 0xb7))
-		return AND(listed, evc_linux_feature(work, EVC_F_HYBRID_CPU));
+		return AND(listed, has_atom_cores(work));
 	return listed;
 }
 
