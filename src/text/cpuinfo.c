@@ -182,6 +182,9 @@ static int read_line(struct reader *reader, struct evc_error *err)
 	if (is_open(reader, line.name))
 		return evc_lines_fail(&reader->lines, line.name, err, "a second line \"%.*s\" for one CPU",
 		                      (int)line.name.length, line.name.text);
+	if (line.value.length > EVC_CPUINFO_MAX_VALUE)
+		return evc_lines_fail(&reader->lines, line.name, err, "more than %d characters in a line",
+		                      EVC_CPUINFO_MAX_VALUE);
 	if (reader->n_open == EVC_CPUINFO_MAX_LINES)
 		return evc_lines_fail(&reader->lines, line.name, err, "more than %d lines for one CPU",
 		                      EVC_CPUINFO_MAX_LINES);

@@ -23,8 +23,9 @@
 #include <stdint.h>
 
 enum {
-	EVC_CPUINFO_MAX_LINES = 64, /* of one CPU; Linux has printed at most 30 */
-	EVC_CPUINFO_MAX_NAME = 31,  /* bytes of a line's name */
+	EVC_CPUINFO_MAX_LINES = 64,    /* of one CPU; Linux has printed at most 30 */
+	EVC_CPUINFO_MAX_NAME = 31,     /* bytes of a line's name */
+	EVC_CPUINFO_MAX_VALUE = 32768, /* bytes of its value; all flags that Linux knows are 3,000 */
 };
 
 /* One line; spans lie in the text that was read. */

@@ -1,168 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "text/cpuinfo_against.h"
 
-#include "text/cpuinfo_write.h"
+#include "text/cpuinfo_differ.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum { MAX_DIFFERENCES = 512 };
-
 static const struct evc_span nothing = { .text = "", .length = 0 };
-
-/* --- what differs --------------------------------------------------------------------------------- */
-
-struct found {
-	struct evc_arena *arena;
-	struct evc_cpuinfo_difference *items;
-	size_t n;
-};
-
-static void add(struct found *found, struct evc_cpuinfo_difference difference)
-{
-	if (found->n < MAX_DIFFERENCES)
-		found->items[found->n++] = difference;
-}
-
-static const char *value_of(const struct evc_linux_view *view, enum evc_linux_line line,
-                            struct evc_arena *arena)
-{
-	struct evc_sink text = { 0 };
-	const char *value;
-
-	evc_cpuinfo_value(view, line, &text);
-	value = evc_arena_string(arena, text.text ? text.text : "", text.length);
-	evc_sink_free(&text);
-	return value ? value : "";
-}
-
-/* Runs of blanks count as one: web pages fold them. */
-static bool same_words(struct evc_span a, struct evc_span b)
-{
-	struct evc_span x, y;
-
-	for (;;) {
-		bool more = evc_span_word(&a, &x), others = evc_span_word(&b, &y);
-
-		if (!more || !others)
-			return more == others;
-		if (x.length != y.length || memcmp(x.text, y.text, x.length) != 0)
-			return false;
-	}
-}
-
-static void compare_line(const struct evc_linux_view *view, const struct evc_cpuinfo_cpu *cpu,
-                         enum evc_linux_line line, struct found *found)
-{
-	const struct evc_cpuinfo_line *real = evc_cpuinfo_find(cpu, evc_linux_line_name(line));
-	const struct evc_linux_value *value = &view->lines[line];
-	bool predicts = evc_cpuinfo_shows(view, line);
-	struct evc_cpuinfo_difference difference = {
-		.target = EVC_LINUX_TARGET_LINE,
-		.name = evc_span_from(evc_linux_line_name(line)),
-		.real = real ? real->value : nothing,
-		.in_real = real != NULL,
-		.predicts = predicts,
-		.unknown = value->shown.truth == EVC_UNSURE ||
-		           (predicts && real && value->known.truth != EVC_PRESENT),
-		.varies = (value->known.depends | value->shown.depends) >> EVC_LINUX_BY_RUNTIME & 1,
-		.predicted = predicts ? value_of(view, line, found->arena) : "",
-	};
-
-	if (!predicts && !real)
-		return;
-	if (difference.unknown || !predicts || !real ||
-	    !same_words(difference.real, evc_span_from(difference.predicted)))
-		add(found, difference);
-}
-
-/* The words of one line. */
-static void compare_words(const struct evc_linux_view *view, const struct evc_cpuinfo_line *real,
-                          enum evc_linux_line line, struct found *found)
-{
-	struct evc_linux_words words = evc_linux_tree_words(view->tree, line);
-	enum evc_linux_target target = line == EVC_LINUX_BUGS ? EVC_LINUX_TARGET_BUG : EVC_LINUX_TARGET_FLAG;
-
-	for (size_t i = 0; i < words.n; i++) {
-		struct evc_span name = evc_span_from(words.names[i].name);
-		bool has = evc_cpuinfo_has(real, name);
-		struct evc_linux_truth truth = evc_linux_view_word(view, &words, i);
-
-		if (truth.truth == (has ? EVC_PRESENT : EVC_ABSENT))
-			continue;
-		add(found,
-		    (struct evc_cpuinfo_difference){ .target = target,
-		                                     .name = name,
-		                                     .real = nothing,
-		                                     .predicted = "",
-		                                     .in_real = has,
-		                                     .predicts = truth.truth == EVC_PRESENT,
-		                                     .unknown = truth.truth == EVC_UNSURE,
-		                                     .varies = truth.depends >> EVC_LINUX_BY_RUNTIME & 1 });
-	}
-}
-
-/* Words of the real line that this kernel has no name for. */
-static void compare_strangers(const struct evc_linux_view *view, const struct evc_cpuinfo_line *real,
-                              enum evc_linux_line line, struct found *found)
-{
-	struct evc_linux_words words = evc_linux_tree_words(view->tree, line);
-	struct evc_span rest = real ? real->value : nothing, word;
-
-	while (evc_span_word(&rest, &word)) {
-		size_t i = 0;
-
-		while (i < words.n && !evc_span_equals(word, words.names[i].name))
-			i++;
-		if (i == words.n)
-			add(found, (struct evc_cpuinfo_difference){ .target = line == EVC_LINUX_BUGS
-			                                                              ? EVC_LINUX_TARGET_BUG
-			                                                              : EVC_LINUX_TARGET_FLAG,
-			                                            .name = word,
-			                                            .real = nothing,
-			                                            .predicted = "",
-			                                            .in_real = true });
-	}
-}
-
-/* Lines that no kernel of ours prints. */
-static void compare_strange_lines(const struct evc_cpuinfo_cpu *cpu, struct found *found)
-{
-	for (size_t i = 0; i < cpu->n_lines; i++) {
-		unsigned line = 0;
-
-		while (line < EVC_LINUX_N_LINES &&
-		       !evc_span_equals(cpu->lines[i].name, evc_linux_line_name((enum evc_linux_line)line)))
-			line++;
-		if (line == EVC_LINUX_N_LINES)
-			add(found, (struct evc_cpuinfo_difference){ .target = EVC_LINUX_TARGET_LINE,
-			                                            .name = cpu->lines[i].name,
-			                                            .real = cpu->lines[i].value,
-			                                            .predicted = "",
-			                                            .in_real = true });
-	}
-}
-
-static void compare(const struct evc_linux_view *view, const struct evc_cpuinfo_cpu *cpu, struct found *found)
-{
-	found->n = 0;
-	for (unsigned i = 0; i < EVC_LINUX_N_LINES; i++) {
-		enum evc_linux_line line = (enum evc_linux_line)i;
-		const struct evc_cpuinfo_line *real = evc_cpuinfo_find(cpu, evc_linux_line_name(line));
-
-		if (line != EVC_LINUX_FLAGS && line != EVC_LINUX_BUGS && line != EVC_LINUX_VMX_FLAGS) {
-			compare_line(view, cpu, line, found);
-			continue;
-		}
-		if (!real != !evc_cpuinfo_shows(view, line))
-			compare_line(view, cpu, line, found);
-		if (!real && !evc_cpuinfo_shows(view, line))
-			continue;
-		compare_words(view, real, line, found);
-		compare_strangers(view, real, line, found);
-	}
-	compare_strange_lines(cpu, found);
-}
 
 /* --- what would explain it ------------------------------------------------------------------------ */
 
@@ -177,13 +21,14 @@ struct experiment {
 
 struct laboratory {
 	const struct evc_linux_question *question;
-	const struct evc_cpuinfo_cpu *cpu;
+	struct evc_cpuinfo_real *real;
 	struct evc_arena *arena;
 	struct evc_cpuinfo_comparison *comparison;
-	struct found again; /* differences of the experiment */
+	struct evc_cpuinfo_differences again; /* differences of the experiment */
 };
 
-static bool still_there(const struct found *found, const struct evc_cpuinfo_difference *difference)
+static bool still_there(const struct evc_cpuinfo_differences *found,
+                        const struct evc_cpuinfo_difference *difference)
 {
 	for (size_t i = 0; i < found->n; i++) {
 		const struct evc_cpuinfo_difference *other = &found->items[i];
@@ -197,7 +42,8 @@ static bool still_there(const struct found *found, const struct evc_cpuinfo_diff
 
 static bool adds(const struct laboratory *laboratory)
 {
-	struct found before = { .items = laboratory->comparison->items, .n = laboratory->comparison->n };
+	struct evc_cpuinfo_differences before = { .items = laboratory->comparison->items,
+		                                  .n = laboratory->comparison->n };
 
 	for (size_t i = 0; i < laboratory->again.n; i++)
 		if (!still_there(&before, &laboratory->again.items[i]))
@@ -225,7 +71,7 @@ static void try_it(struct laboratory *laboratory, const struct experiment *exper
 		question.build = NULL;
 	}
 	evc_linux_predict(&question, &view);
-	compare(&view, laboratory->cpu, &laboratory->again);
+	evc_cpuinfo_differ(&view, laboratory->real, &laboratory->again);
 	if (!experiment->may_add && adds(laboratory))
 		return;
 	if (experiment->may_add && laboratory->again.n >= laboratory->comparison->n)
@@ -255,7 +101,7 @@ static void try_setting(struct laboratory *laboratory, const char *setting, cons
 /* What the real text itself says: microcode, clock, shape. */
 static void try_text(struct laboratory *laboratory, const struct evc_cpuinfo *real)
 {
-	const struct evc_cpuinfo_cpu *cpu = laboratory->cpu;
+	const struct evc_cpuinfo_cpu *cpu = laboratory->real->cpu;
 	const struct evc_cpuinfo_line *microcode = evc_cpuinfo_find(cpu, "microcode");
 	const struct evc_cpuinfo_line *mhz = evc_cpuinfo_find(cpu, "cpu MHz");
 	struct evc_span rest = mhz ? mhz->value : nothing;
@@ -304,24 +150,46 @@ static uint64_t msr_base(const struct evc_linux_trace *trace, uint32_t index)
 	return value;
 }
 
-/* Has an earlier node asked the same? */
-static bool is_repeated(const struct evc_linux_trace *trace, uint16_t number)
+/* What the kernel asks can be tried as often as it is different: a table of what was tried, by hash. */
+struct asked {
+	uint16_t *nodes; /* 0: free */
+	size_t size;
+};
+
+static bool asks_same(const struct evc_linux_node *a, const struct evc_linux_node *b)
+{
+	if (a->reason != b->reason)
+		return false;
+	if (a->reason == EVC_LINUX_REASON_BIT)
+		return a->bit.reg == b->bit.reg && a->bit.leaf == b->bit.leaf && a->bit.lo == b->bit.lo;
+	if (a->reason == EVC_LINUX_REASON_READABLE)
+		return a->number == b->number;
+	return !strcmp(a->text, b->text);
+}
+
+static size_t asked_hash(const struct evc_linux_node *node)
+{
+	size_t hash = node->reason;
+
+	if (node->reason == EVC_LINUX_REASON_BIT)
+		return (hash + node->bit.leaf * 64U + node->bit.lo) * 2654435761U;
+	if (node->reason == EVC_LINUX_REASON_READABLE)
+		return (hash + node->number) * 2654435761U;
+	for (const char *c = node->text; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 16777619U;
+	return hash;
+}
+
+/* Has an earlier node asked the same?  If not, this one has now. */
+static bool is_repeated(const struct evc_linux_trace *trace, struct asked *asked, uint16_t number)
 {
 	const struct evc_linux_node *node = &trace->nodes[number];
+	size_t at = asked_hash(node) & (asked->size - 1);
 
-	for (uint16_t i = 1; i < number; i++) {
-		const struct evc_linux_node *other = &trace->nodes[i];
-
-		if (other->reason != node->reason)
-			continue;
-		if (node->reason == EVC_LINUX_REASON_BIT && other->bit.reg == node->bit.reg &&
-		    other->bit.leaf == node->bit.leaf && other->bit.lo == node->bit.lo)
+	for (; asked->nodes[at]; at = (at + 1) & (asked->size - 1))
+		if (asks_same(node, &trace->nodes[asked->nodes[at]]))
 			return true;
-		if (node->reason == EVC_LINUX_REASON_READABLE && other->number == node->number)
-			return true;
-		if (node->reason == EVC_LINUX_REASON_OPTION && !strcmp(other->text, node->text))
-			return true;
-	}
+	asked->nodes[at] = number;
 	return false;
 }
 
@@ -359,14 +227,20 @@ static void try_config(struct laboratory *laboratory, const char *asked)
 static void try_asked(struct laboratory *laboratory, const struct evc_linux_trace *trace)
 {
 	const char *cmdline = laboratory->question->env->cmdline;
+	struct asked asked = { .size = 2 };
 
+	while (asked.size < 2U * trace->n_nodes)
+		asked.size *= 2;
+	asked.nodes = evc_arena_array(laboratory->arena, asked.size, sizeof(*asked.nodes));
+	if (!asked.nodes)
+		return;
 	for (uint16_t i = 1; i < trace->n_nodes && !all_explained(laboratory->comparison); i++) {
 		const struct evc_linux_node *node = &trace->nodes[i];
 		bool msr = node->reason == EVC_LINUX_REASON_BIT && node->bit.reg == EVC_MSR;
 
 		if ((!msr && node->reason != EVC_LINUX_REASON_READABLE &&
 		     node->reason != EVC_LINUX_REASON_OPTION) ||
-		    is_repeated(trace, i))
+		    is_repeated(trace, &asked, i))
 			continue;
 		if (msr)
 			try_msr_bit(laboratory, trace, node);
@@ -410,7 +284,7 @@ static void try_kernels(struct laboratory *laboratory)
 		question.build = NULL;
 		question.trace = NULL;
 		evc_linux_predict(&question, &view);
-		compare(&view, laboratory->cpu, &laboratory->again);
+		evc_cpuinfo_differ(&view, laboratory->real, &laboratory->again);
 		if (laboratory->again.n >= least)
 			continue;
 		least = laboratory->again.n;
@@ -467,22 +341,26 @@ int evc_cpuinfo_against(const struct evc_linux_question *question, const struct 
 	struct evc_linux_question traced = *question;
 	struct evc_linux_view view;
 	struct evc_cpuinfo_comparison comparison = { 0 };
-	struct found found = { .arena = arena,
-		               .items = evc_arena_array(arena, MAX_DIFFERENCES, sizeof(*found.items)) };
+	struct evc_cpuinfo_real indexed;
+	struct evc_cpuinfo_differences found = { .arena = arena,
+		                                 .items = evc_arena_array(arena, EVC_CPUINFO_MAX_DIFFERENCES,
+		                                                          sizeof(*found.items)) };
 	struct laboratory laboratory = {
 		.question = question,
-		.cpu = &real->cpus[cpu],
+		.real = &indexed,
 		.arena = arena,
 		.comparison = &comparison,
 		.again = { .arena = arena,
-		           .items = evc_arena_array(arena, MAX_DIFFERENCES, sizeof(*found.items)) },
+		           .items = evc_arena_array(arena, EVC_CPUINFO_MAX_DIFFERENCES,
+		                                    sizeof(*found.items)) },
 	};
 
 	traced.trace = evc_linux_trace_new(arena);
-	if (!found.items || !laboratory.again.items || !traced.trace)
+	if (!found.items || !laboratory.again.items || !traced.trace ||
+	    !evc_cpuinfo_real_index(&real->cpus[cpu], arena, &indexed))
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	evc_linux_predict(&traced, &view);
-	compare(&view, laboratory.cpu, &found);
+	evc_cpuinfo_differ(&view, &indexed, &found);
 	comparison.items = found.items;
 	comparison.n = found.n;
 	for (size_t i = 0; i < found.n; i++) {
