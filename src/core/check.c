@@ -27,6 +27,16 @@ static void add_set(const struct evc_set *set, struct evc_finding like, const st
 	}
 }
 
+/* What would have kept the guest from it. */
+static const char *outside_detail(enum evc_feature_id id)
+{
+	if (id == EVC_F_PHYS_ADDR_BITS || id == EVC_F_VIRT_ADDR_BITS)
+		return "a guest made for both hosts gets the smaller (evc export --cluster)";
+	if (evc_features[id].bit.leaf == evc_features[EVC_F_PMU_VERSION].bit.leaf)
+		return "guests at a mode have no counters";
+	return "";
+}
+
 static void add_outside(const struct evc_set *set, const struct evc_check_side *guest,
                         const struct evc_check_side *host, struct evc_findings *findings)
 {
@@ -36,7 +46,8 @@ static void add_outside(const struct evc_set *set, const struct evc_check_side *
 			                       .severity = EVC_BLOCKS,
 			                       .feature = id,
 			                       .subject = host->name,
-			                       .other = guest->name };
+			                       .other = guest->name,
+			                       .detail = outside_detail(id) };
 
 		evc_cpu_value(host->cpu, id, &finding.have);
 		evc_cpu_value(guest->cpu, id, &finding.want);
@@ -212,6 +223,7 @@ static void check_return(const struct evc_check_side *guest, const struct evc_ch
 
 	if (unreadable(from, findings))
 		return;
+	/* It runs there: what is not known of it is no obstacle. */
 	if (evc_check_fits(guest->cpu, from->cpu, NULL) == EVC_NO)
 		evc_findings_add(findings, (struct evc_finding){ .kind = EVC_FINDING_CANNOT_RETURN,
 		                                                 .severity = EVC_WARNING,

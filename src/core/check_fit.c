@@ -34,15 +34,18 @@ static const struct {
 	{ .announcer = EVC_F_VMX, .first = EVC_F_VMX_BASIC_REVISION, .last = EVC_F_VMX_EXIT2_MAY },
 };
 
-/* The bit of XCR0 or IA32_XSS whose state a subleaf of leaf 0xD describes. */
+/*
+ * The bit of IA32_XSS or XCR0 whose state a subleaf of leaf 0xD describes: no number is of both, and where
+ * both have a name (CET) no CPU has XCR0's.
+ */
 static enum evc_feature_id component(uint32_t subleaf)
 {
-	for (unsigned id = EVC_F_XCR0_X87; id <= EVC_F_XSS_HIGH; id++) {
+	for (unsigned id = EVC_F_XSS_HIGH; id >= EVC_F_XCR0_X87; id--) {
 		const struct evc_bit *bit = &evc_features[id].bit;
-		bool user = !bit->subleaf && bit->reg == EVC_EAX,
-		     system = bit->subleaf && bit->reg == EVC_ECX;
+		enum evc_reg low = bit->subleaf ? EVC_ECX : EVC_EAX;
 
-		if ((user || system) && bit->lo == subleaf && bit->hi == subleaf)
+		if (bit->lo == bit->hi && ((bit->reg == low && bit->lo == subleaf) ||
+		                           (bit->reg == EVC_EDX && bit->lo + 32U == subleaf)))
 			return (enum evc_feature_id)id;
 	}
 	return EVC_N_FEATURES;

@@ -11,7 +11,7 @@ static const struct {
 } causes[] = {
 	[EVC_CAUSE_NONE] = { .name = "none", .sentence = "", .remedy = "" },
 	[EVC_CAUSE_OLDER] = { .name = "older", .sentence = "its silicon does not have it", .remedy = "" },
-	[EVC_CAUSE_REMOVED] = { .name = "removed", .sentence = "newer silicon dropped it", .remedy = "" },
+	[EVC_CAUSE_REMOVED] = { .name = "removed", .sentence = "it was dropped again", .remedy = "" },
 	[EVC_CAUSE_FIRMWARE] = { .name = "firmware",
 	                         .sentence =
 	                                 "its generation has it, so it is probably switched off in firmware",

@@ -2,6 +2,7 @@
 #include "verb/verbs.h"
 
 #include "core/check.h"
+#include "core/level.h"
 #include "core/matrix.h"
 #include "core/vcpu.h"
 #include "host/files.h"
@@ -11,13 +12,17 @@
 #include "verb/input.h"
 #include "verb/sides.h"
 
-enum { GRID_HOSTS = 40, MAX_CELLS = 4 * 1000 * 1000 };
+#include <string.h>
+
+enum { GRID_HOSTS = 40, MAX_CELLS = 4 * 1000 * 1000, MAX_VENDORS = 8 };
 
 static const struct evc_param params[] = {
 	{ .name = "mode",
 	  .letter = 'm',
 	  .value = "MODE",
 	  .help = "guests at this mode, instead of all that their host offers" },
+	{ .name = "levelled",
+	  .help = "with --mode: guests made for all these hosts, as by export --cluster" },
 	{ .name = "csv", .help = "print CSV" },
 	{ .name = "html", .value = "FILE", .help = "write a page to this file" },
 	EVC_OFFER_PARAMS,
@@ -77,13 +82,13 @@ static struct evc_cpu *ideal_guest(struct evc_command *command, const struct gue
 	return guest;
 }
 
-/* What a guest on this host is given at the mode. */
-static int guest_of(const struct guests *guests, const struct evc_check_side *side, struct evc_cpu *ret_guest,
-                    struct evc_error *err)
+/* What a guest on this host is given at the mode, and no more than the level has. */
+static int guest_of(const struct guests *guests, const struct evc_check_side *side,
+                    const struct evc_cpu *level, struct evc_cpu *ret_guest, struct evc_error *err)
 {
 	struct evc_arena scratch = { 0 };
 	struct evc_dump dump;
-	int status = evc_vcpu_make(guests->modes, guests->mode, guests->version, evc_side_offer(side), NULL,
+	int status = evc_vcpu_make(guests->modes, guests->mode, guests->version, evc_side_offer(side), level,
 	                           &scratch, &dump, NULL, err);
 
 	if (status >= 0) {
@@ -94,31 +99,85 @@ static int guest_of(const struct guests *guests, const struct evc_check_side *si
 	return status;
 }
 
+/* What the hosts of one vendor that can start guests have in common: their guests are given no more. */
+struct levels {
+	const char *vendors[MAX_VENDORS];
+	struct evc_level items[MAX_VENDORS];
+	size_t n;
+};
+
+static int level_of(struct evc_command *command, const struct guests *guests,
+                    const struct evc_side_list *sides, const char *vendor, struct evc_level *ret_level,
+                    struct evc_error *err)
+{
+	struct evc_findings told_by_level = { .arena = command->arena };
+	struct evc_level_options options = { .mode = guests->mode, .version = guests->version };
+	struct evc_level_kind *kinds = evc_arena_array(command->arena, sides->n, sizeof(*kinds));
+	size_t n = 0;
+
+	if (!kinds)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < sides->n; i++)
+		if (guests->starts[i] != EVC_NO && sides->items[i].cpu &&
+		    !strcmp(sides->items[i].cpu->vendor_id, vendor))
+			kinds[n++] = (struct evc_level_kind){ .cpu = sides->items[i].cpu,
+				                              .name = sides->items[i].name,
+				                              .n_hosts = 1 };
+	return evc_level_make(guests->modes, kinds, n, &options, command->arena, ret_level, &told_by_level,
+	                      err);
+}
+
+/* NULL in *ret_level: of more vendors than there are. */
+static int find_level(struct evc_command *command, const struct guests *guests,
+                      const struct evc_side_list *sides, const char *vendor, struct levels *levels,
+                      const struct evc_cpu **ret_level, struct evc_error *err)
+{
+	size_t at = 0;
+	int status = EVC_OK;
+
+	while (at < levels->n && strcmp(levels->vendors[at], vendor) != 0)
+		at++;
+	*ret_level = at < MAX_VENDORS ? &levels->items[at].cpu : NULL;
+	if (at == levels->n && at < MAX_VENDORS) {
+		levels->vendors[levels->n++] = vendor;
+		status = level_of(command, guests, sides, vendor, &levels->items[at], err);
+	}
+	return status;
+}
+
 static int make_guests(struct evc_command *command, struct guests *guests, const struct evc_side_list *sides,
                        struct evc_error *err)
 {
 	struct evc_cpu *ideal = ideal_guest(command, guests);
+	struct levels levels = { .n = 0 };
 	int status = EVC_OK;
 
 	guests->starts = evc_arena_array(command->arena, sides->n + 1, sizeof(*guests->starts));
 	if (!ideal || !guests->starts)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < sides->n; i++) {
+		const struct evc_cpu *host = sides->items[i].cpu;
+
+		guests->starts[i] = host ? evc_mode_satisfied(guests->mode, guests->version, host, NULL, NULL)
+		                         : EVC_UNKNOWN;
+		guests->cpus[i] = host ? ideal : NULL;
+	}
 	for (size_t i = 0; i < sides->n && status >= 0; i++) {
 		const struct evc_check_side *side = &sides->items[i];
+		const struct evc_cpu *level;
 		struct evc_cpu *guest;
 
-		guests->starts[i] = EVC_UNKNOWN;
-		guests->cpus[i] = NULL;
-		if (!side->cpu)
-			continue;
-		guests->starts[i] = evc_mode_satisfied(guests->mode, guests->version, side->cpu, NULL, NULL);
-		guests->cpus[i] = ideal;
-		if (guests->starts[i] == EVC_NO)
+		if (!side->cpu || guests->starts[i] == EVC_NO)
 			continue;
 		guest = evc_arena_alloc(command->arena, sizeof(*guest));
 		if (!guest)
 			return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
-		status = guest_of(guests, side, guest, err);
+		level = NULL;
+		if (evc_args_flag(&command->args, "levelled"))
+			status = find_level(command, guests, sides, side->cpu->vendor_id, &levels, &level,
+			                    err);
+		if (status >= 0)
+			status = guest_of(guests, side, level, guest, err);
 		guests->cpus[i] = guest;
 	}
 	return status;
@@ -209,6 +268,30 @@ static void tell_microcode(struct evc_command *command, const struct evc_cpu *co
 			without, n);
 }
 
+/* Guests of wider hosts fit nowhere else, and nothing in the matrix says why. */
+static void tell_widths(struct evc_command *command, const struct guests *guests,
+                        const struct evc_side_list *sides)
+{
+	const struct evc_cpu *first = NULL;
+
+	for (size_t i = 0; i < sides->n; i++) {
+		const struct evc_cpu *host = sides->items[i].cpu;
+		uint64_t a, b;
+
+		if (!host || guests->starts[i] == EVC_NO)
+			continue;
+		first = first ? first : host;
+		if (strcmp(host->vendor_id, first->vendor_id) != 0 ||
+		    !evc_cpu_value(first, EVC_F_PHYS_ADDR_BITS, &a) ||
+		    !evc_cpu_value(host, EVC_F_PHYS_ADDR_BITS, &b) || a == b)
+			continue;
+		evc_sink_puts(command->messages,
+		              "evc: the hosts' address widths differ: guests that are made for all of them "
+		              "(evc export --cluster) go further; --levelled shows where\n");
+		return;
+	}
+}
+
 static int run(struct evc_command *command, struct evc_error *err)
 {
 	struct evc_modes modes = { 0 };
@@ -226,6 +309,8 @@ static int run(struct evc_command *command, struct evc_error *err)
 		status = evc_fail(err, EVC_ERR_USAGE, "name hosts: files or directories");
 	if (status >= 0 && command->json && evc_args_flag(&command->args, "csv"))
 		status = evc_fail(err, EVC_ERR_USAGE, "--csv or --json, not both");
+	if (status >= 0 && !guests.mode && evc_args_flag(&command->args, "levelled"))
+		status = evc_fail(err, EVC_ERR_USAGE, "--levelled is about guests at a --mode");
 	if (status >= 0)
 		status = evc_sides_read(command, command->args.operands, command->args.n_operands, &sides,
 		                        err);
@@ -269,6 +354,8 @@ static int run(struct evc_command *command, struct evc_error *err)
 	status = verdict_exit(&view);
 	if (has_unknown(&matrix, &bits))
 		tell_microcode(command, hosts, sides.n);
+	if (guests.mode && !evc_args_flag(&command->args, "levelled"))
+		tell_widths(command, &guests, &sides);
 	return status;
 }
 
@@ -277,7 +364,8 @@ const struct evc_verb evc_verb_matrix = {
 	.summary = "say for all pairs of hosts whether a guest can move from one to the other",
 	.operands = "FILE...",
 	.help = "A guest has all that its host offers, or with --mode what it is given there at the mode: in the\n"
-		"newest version that every host has, and none where the host cannot have the mode.\n"
+		"newest version that every host has, and none where the host cannot have the mode. It has the\n"
+		"host's address widths, or with --levelled those that all hosts of the vendor have.\n"
 		"Up to 40 hosts are printed as a grid, more as pools. Exit status 0: all can move to all.\n"
 		"  evc matrix --mode intel-haswell --html matrix.html hosts/",
 	.params = params,

@@ -134,6 +134,41 @@ static void extensions_of_an_mwait_that_is_not_there_are_none(void **state)
 }
 
 /* What a host's CPU decides is told whatever announces it. */
+static void a_size_of_state_is_that_of_its_component(void **state)
+{
+	static const struct {
+		enum evc_feature_id size, component;
+	} rows[] = {
+		{ .size = EVC_F_XSTATE_SIZE_AVX, .component = EVC_F_XCR0_AVX },
+		{ .size = EVC_F_XSTATE_OFFSET_HI16_ZMM, .component = EVC_F_XCR0_AVX512_HI16_ZMM },
+		{ .size = EVC_F_XSTATE_SIZE_PKRU, .component = EVC_F_XCR0_PKRU },
+		{ .size = EVC_F_XSTATE_SIZE_CET_U, .component = EVC_F_XSS_CET_U },
+		{ .size = EVC_F_XSTATE_SIZE_CET_S, .component = EVC_F_XSS_CET_S },
+		{ .size = EVC_F_XSTATE_SIZE_TILEDATA, .component = EVC_F_XCR0_TILEDATA },
+		{ .size = EVC_F_XSTATE_OFFSET_LWP, .component = EVC_F_XCR0_LWP }, /* 62, in the upper half */
+	};
+	struct evc_cpu guest = { 0 }, host;
+
+	(void)state;
+	memset(&guest.known, 0xff, sizeof(guest.known));
+	host = guest;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint16_t slot = evc_features[rows[i].size].slot;
+
+		assert_int_equal(evc_check_announcer(rows[i].size), rows[i].component);
+		guest.value[slot] = 64;
+		host.value[slot] = 32;
+		evc_set_add(&guest.has, rows[i].size);
+		evc_set_add(&host.has, rows[i].size);
+		assert_int_equal(evc_check_fits(&guest, &host, NULL), EVC_YES);
+		evc_set_add(&guest.has, rows[i].component);
+		evc_set_add(&host.has, rows[i].component);
+		assert_int_equal(evc_check_fits(&guest, &host, NULL), EVC_NO);
+		host.value[slot] = 64;
+		assert_int_equal(evc_check_fits(&guest, &host, NULL), EVC_YES);
+	}
+}
+
 static void what_is_a_hosts_own_is_not_taken_from_it(void **state)
 {
 	size_t n = 0;
@@ -388,6 +423,61 @@ static void tells_who_could_not_come_back(void **state)
 	assert_string_equal(finding->other, HASWELL);
 }
 
+static bool says(const struct evc_findings *findings, const char *words)
+{
+	for (size_t i = 0; i < findings->n; i++)
+		if (strstr(findings->items[i].detail, words))
+			return true;
+	return false;
+}
+
+static void where_it_runs_it_fits_again_unless_it_has_more(void **state)
+{
+	static const struct {
+		bool has, known; /* of a feature that from is known to lack */
+		const char *said;
+	} rows[] = {
+		{ .known = true, .said = "it fits on " HASWELL " again" },
+		{ .said = "it fits on " HASWELL " again" }, /* it runs there */
+		{ .has = true, .known = true, .said = "not even as it is" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct evc_findings findings = { .arena = &arena };
+		struct evc_cpu a, b, c;
+		struct evc_check_side guest = side(HASWELL, &a), host = side(CASCADELAKE, &b),
+				      from = side(HASWELL, &c);
+		struct evc_check_options options = { .from = &from };
+
+		memset(&c.known, 0xff, sizeof(c.known));
+		a.known = c.known;
+		evc_set_drop(&c.has, EVC_F_AVX512F);
+		if (rows[i].has)
+			evc_set_add(&a.has, EVC_F_AVX512F);
+		if (!rows[i].known)
+			evc_set_drop(&a.known, EVC_F_AVX512F);
+		evc_check_move(&guest, &host, &options, &findings);
+		assert_true(says(&findings, rows[i].said));
+		assert_int_equal(says(&findings, "not even"), rows[i].has);
+	}
+}
+
+static void who_is_not_identified_is_not_compared_by_signature(void **state)
+{
+	(void)state;
+	for (int unknown = 0; unknown < 3; unknown++) {
+		struct evc_findings findings = { .arena = &arena };
+		struct evc_cpu a, b;
+		struct evc_check_side guest = side(HASWELL, &a), host = side(CASCADELAKE, &b);
+
+		a.identified = unknown != 1;
+		b.identified = unknown != 2;
+		evc_check_move(&guest, &host, NULL, &findings);
+		assert_int_equal(says(&findings, "a guest would be family"), !unknown);
+	}
+}
+
 static void clocks_and_nesting_are_risks_that_do_not_block(void **state)
 {
 	struct evc_findings findings = { .arena = &arena };
@@ -511,6 +601,7 @@ int main(void)
 		cmocka_unit_test(says_another_vendor_once),
 		cmocka_unit_test(equal_machines_fit_whatever_their_apic_ids_and_os),
 		cmocka_unit_test(extensions_of_an_mwait_that_is_not_there_are_none),
+		cmocka_unit_test(a_size_of_state_is_that_of_its_component),
 		cmocka_unit_test(what_is_a_hosts_own_is_not_taken_from_it),
 		cmocka_unit_test(leaves_that_kvm_shows_nobody_are_not_asked_for),
 		cmocka_unit_test(a_twin_that_has_it_means_firmware_or_microcode),
@@ -524,6 +615,8 @@ int main(void)
 		cmocka_unit_test(a_bit_that_nobody_knows_is_never_a_yes),
 		cmocka_unit_test(a_missing_state_component_blocks),
 		cmocka_unit_test(tells_who_could_not_come_back),
+		cmocka_unit_test(where_it_runs_it_fits_again_unless_it_has_more),
+		cmocka_unit_test(who_is_not_identified_is_not_compared_by_signature),
 		cmocka_unit_test(clocks_and_nesting_are_risks_that_do_not_block),
 		cmocka_unit_test(guests_of_a_guest_are_a_risk),
 		cmocka_unit_test(highest_leaves_that_a_new_guest_would_not_have_are_noted),
