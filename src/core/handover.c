@@ -12,7 +12,7 @@
  *                 before "told"                            after it
  *   source HAS    it runs on                               both run?  a person has to look
  *   SENDS         cancel brings it back                    (postcopy only: SHARES)
- *   SHARES        enough is there: run there               FETCHES: wait; STARVES: connect them again
+ *   SHARES        enough is there: run there               FETCHES: wait; STARVES, silent: connect them again
  *   SWITCHES      wait: QEMU itself decides, by the        the same
  *                 return path, here or there
  *   GAVE          run there; or, not wanted, take back     FINISH when it is seen running
@@ -27,6 +27,10 @@
  * The step depends on nothing but what is seen, so that whoever starts again, after a crash of this program
  * or another day, sees the same and goes on with the same step.  He does not know whether the destination was
  * told, and has to take it as told.
+ *
+ * With postcopy silence is no news: the destination's main loop itself may stand still at a page that the
+ * source has not sent, or cannot since the connection broke.  It is waited for; who waits gives up after a
+ * time.
  */
 #include "core/handover.h"
 
@@ -66,11 +70,10 @@ static enum evc_handover_step next_of_shared(const struct evc_handover *seen)
 	case EVC_DESTINATION_FETCHES:
 	case EVC_DESTINATION_STARVES:
 	case EVC_DESTINATION_WAITS:
+	case EVC_DESTINATION_SILENT:
 		return EVC_STEP_WAIT;
 	case EVC_DESTINATION_GONE:
 		return seen->told ? EVC_STEP_LOST : EVC_STEP_DOUBT;
-	case EVC_DESTINATION_SILENT:
-		return EVC_STEP_DOUBT;
 	}
 	return EVC_STEP_DOUBT;
 }

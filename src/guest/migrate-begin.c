@@ -5,6 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	MEND_AGAIN_MS = 5000
+}; /* after which a destination that nobody reached is told anew where to listen */
+
 /* One capability; what a QEMU does not know fails with its name. */
 static json_t *capability(const char *name)
 {
@@ -212,6 +216,8 @@ int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err)
 		status = choose_listen(job, &listen, err);
 	if (status == EVC_OK && !uri)
 		status = open_listener(job, "migrate-incoming", listen, &uri, err);
+	job->listening = options->uri ? listen : uri;
+	job->connecting = options->uri ? options->uri : uri;
 	if (status == EVC_OK && options->uri)
 		uri = options->uri;
 	if (status == EVC_OK)
@@ -222,22 +228,49 @@ int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err)
 	return job->result.started ? EVC_OK : status;
 }
 
+/*
+ * Beside the queue where that can be: the main loop may stand still at a page that is not there.  Which port
+ * was taken where any may be only the main loop says.
+ */
+static int recover(struct evc_migrate_job *job, const char *listen, struct evc_error *err)
+{
+	size_t length = strlen(listen);
+
+	if (!job->destination.qmp.oob || (length > 2 && !strcmp(listen + length - 2, ":0")))
+		return open_listener(job, "migrate-recover", listen, &job->mend_uri, err);
+	job->mend_uri = job->connecting ? job->connecting : listen;
+	return evc_qmp_call_beside(&job->destination.qmp, "migrate-recover",
+	                           json_pack("{s:s}", "uri", listen), job->answer_ms, err);
+}
+
 void evc_migrate_mend(struct evc_migrate_job *job)
 {
 	const struct evc_migrate_options *options = job->options;
-	const char *listen = options->listen ? options->listen : options->uri, *uri = NULL;
+	const char *listen = job->listening    ? job->listening
+	                     : options->listen ? options->listen
+	                                       : options->uri;
 	struct evc_error err = { 0 };
+	int64_t now = evc_migrate_now();
 	int status = listen ? EVC_OK : choose_listen(job, &listen, &err);
 
-	if (status == EVC_OK)
-		status = open_listener(job, "migrate-recover", listen, &uri, &err);
-	if (status == EVC_OK)
-		job->mend_uri = options->uri ? options->uri : uri;
-	/* Told once, it goes on listening, and refuses to be told again. */
+	/* Told once, it goes on listening; some refuse to be told again. */
+	if (status == EVC_OK && (!job->mend_uri || now - job->mended > MEND_AGAIN_MS)) {
+		status = recover(job, listen, &err);
+		job->mended = now;
+	}
 	if (job->mend_uri)
 		status = evc_qmp_call(&job->source.qmp, "migrate",
-		                      json_pack("{s:s, s:b}", "uri", job->mend_uri, "resume", 1),
+		                      json_pack("{s:s, s:b}", "uri",
+		                                options->uri ? options->uri : job->mend_uri, "resume", 1),
 		                      job->answer_ms, NULL, &err);
 	if (status < 0)
 		job->result.why = evc_arena_string(job->arena, err.text, strlen(err.text));
+}
+
+void evc_migrate_hang_up(struct evc_migrate_job *job)
+{
+	struct evc_error err;
+
+	evc_qmp_call_beside(&job->source.qmp, "migrate-pause", NULL, job->answer_ms, &err);
+	evc_qmp_call_beside(&job->destination.qmp, "migrate-pause", NULL, job->answer_ms, &err);
 }

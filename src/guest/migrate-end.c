@@ -18,6 +18,7 @@
 enum {
 	REOPEN_MS = 2000, /* QEMU listens again as soon as it has seen the end of the last connection */
 	REOPEN_PAUSE_MS = 50,
+	SHARED_ANSWER_MS = 500,
 	ENDING_MS = 500, /* between the end of a connection and that of its process */
 };
 
@@ -258,11 +259,32 @@ static void see_source(struct evc_migrate_job *job, bool sent)
 	json_decref(migration);
 }
 
+/*
+ * With postcopy the destination's main loop may stand still at a page, for moments or until a broken
+ * connection is mended.  That is done beside the monitor's queue, so nobody needs to wait long for what is in
+ * it; and nothing may be added to it as long as answers are owed, since the monitor's thread hears no more
+ * when it is full.
+ */
+static bool is_shared(const struct evc_migrate_job *job)
+{
+	return !strncmp(job->source.migration, "postcopy-", strlen("postcopy-"));
+}
+
+static bool send_looks_there(struct evc_migrate_job *job)
+{
+	if (job->seen.source == EVC_SOURCE_SHARES && job->destination.qmp.state == EVC_QMP_SILENT &&
+	    evc_qmp_owes(&job->destination.qmp))
+		return false;
+	return send_looks(&job->destination, job->answer_ms);
+}
+
 static void see_destination(struct evc_migrate_job *job, bool sent)
 {
 	struct evc_migrate_end *end = &job->destination;
+	unsigned answer_ms =
+		is_shared(job) && job->answer_ms > SHARED_ANSWER_MS ? SHARED_ANSWER_MS : job->answer_ms;
 	json_t *migration = NULL;
-	bool told = hear_looks(end, sent, job->answer_ms, &migration);
+	bool told = hear_looks(end, sent, answer_ms, &migration);
 
 	json_decref(migration);
 	if (!told) {
@@ -278,13 +300,12 @@ static void see_destination(struct evc_migrate_job *job, bool sent)
 
 void evc_migrate_look_at_destination(struct evc_migrate_job *job)
 {
-	see_destination(job, send_looks(&job->destination, job->answer_ms));
+	see_destination(job, send_looks_there(job));
 }
 
 void evc_migrate_look(struct evc_migrate_job *job)
 {
-	bool here = send_looks(&job->source, job->answer_ms),
-	     there = send_looks(&job->destination, job->answer_ms);
+	bool here = send_looks(&job->source, job->answer_ms), there = send_looks_there(job);
 
 	see_source(job, here);
 	see_destination(job, there);

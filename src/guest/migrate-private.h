@@ -38,12 +38,15 @@ struct evc_migrate_job {
 	struct evc_migrate_progress progress;
 	struct evc_migrate_result result;
 	unsigned answer_ms;
-	bool was_running;     /* the guest runs there afterwards because it ran here */
-	bool checked;         /* the destination was asked again */
-	bool hurried;         /* a switch-over that does not end was cancelled */
-	bool postcopying;     /* it was begun */
-	const char *mend_uri; /* where the destination was told to listen after a break; NULL: nowhere yet */
+	bool was_running;                   /* the guest runs there afterwards because it ran here */
+	bool checked;                       /* the destination was asked again */
+	bool hurried;                       /* a switch-over that does not end was cancelled */
+	bool postcopying;                   /* it was begun */
+	const char *listening, *connecting; /* where memory went at first; NULL: that was an earlier run's */
+	const char *mend_uri; /* where the source is to connect to after a break; NULL: nobody listens yet */
 	int64_t broke;        /* since when the connection is broken, 0: it is not */
+	int64_t mended;       /* when the destination was told last to listen again */
+	bool hung_up;         /* a connection through which nothing came was broken by us */
 	const char *listen_path; /* a socket that we let the destination make; NULL: none */
 	/* Times in ms, 0: not yet. */
 	int64_t began, switched, arrived, told_at, running;
@@ -96,6 +99,9 @@ int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err);
 
 /* Try to connect two again whose postcopy broke; their states say what came of it. */
 void evc_migrate_mend(struct evc_migrate_job *job);
+
+/* Break the connection of a postcopy through which nothing comes, at both ends. */
+void evc_migrate_hang_up(struct evc_migrate_job *job);
 
 /* From begun to the end; the result is filled. */
 void evc_migrate_settle(struct evc_migrate_job *job);

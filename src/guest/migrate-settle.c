@@ -134,20 +134,44 @@ static bool wait_for_switch(struct evc_migrate_job *job)
 	return true;
 }
 
-/* The connection broke: both notice it, each in its time, and then it is made again.  False: for too long. */
+/*
+ * The connection broke: both notice it, each in its time, and then it is made again.  False: for too long.
+ *
+ * A destination whose main loop stands still at a page hears what is said beside its queue, on a connection
+ * that was made before, and greets no new one.  Whoever gives that connection up gives up the guest, so it is
+ * held as long as copying may take, or until its user does not want to wait any more.
+ */
 static bool mend(struct evc_migrate_job *job)
 {
-	unsigned stall_ms = job->options->stall_ms ? job->options->stall_ms : STALL_MS;
+	unsigned stall_ms = job->options->stall_ms ? job->options->stall_ms : STALL_MS,
+		 total_ms = job->options->total_ms ? job->options->total_ms : TOTAL_MS;
+	bool held = job->seen.destination == EVC_DESTINATION_SILENT && job->destination.qmp.oob;
 
+	job->progress.held = held;
 	tell(job, EVC_MIGRATE_MENDING);
 	if (!job->broke)
 		job->broke = evc_migrate_now();
-	if (evc_migrate_now() - job->broke > stall_ms)
+	if (evc_migrate_now() - job->broke > (held && total_ms > stall_ms ? total_ms : stall_ms) ||
+	    (job->options->cancelled && job->options->cancelled(job->options->context)))
 		return false;
-	if (job->seen.destination == EVC_DESTINATION_STARVES)
+	if (job->seen.destination == EVC_DESTINATION_STARVES || held)
 		evc_migrate_mend(job);
 	sleep_ms(MENDING_PAUSE_MS);
 	return true;
+}
+
+/*
+ * A connection that swallows all breaks by itself only after many minutes.  Where nothing moved for half of
+ * the time that is given, and the guest needs what does not come, it is broken, so that it can be mended.
+ */
+static void check_line(struct evc_migrate_job *job)
+{
+	unsigned stall_ms = job->options->stall_ms ? job->options->stall_ms : STALL_MS;
+
+	if (job->hung_up || !job->seen.told || evc_migrate_now() - job->moved < stall_ms / 2)
+		return;
+	job->hung_up = true;
+	evc_migrate_hang_up(job);
 }
 
 /* Pages still come.  The guest needs both, so there is no end to this wait but that of either, or a stall. */
@@ -157,15 +181,18 @@ static bool wait_for_pages(struct evc_migrate_job *job)
 
 	if (!strcmp(job->source.migration, "postcopy-paused"))
 		return mend(job);
+	job->mend_uri = NULL; /* whoever listened has been found */
 	if (job->broke && fetches) {
 		job->broke = 0;
+		job->hung_up = false;
 		job->moved = evc_migrate_now();
 		job->result.why = NULL;
 	}
-	tell(job, fetches ? EVC_MIGRATE_FETCHING : EVC_MIGRATE_COPYING);
+	tell(job, fetches || job->seen.told ? EVC_MIGRATE_FETCHING : EVC_MIGRATE_COPYING);
 	check_stall(job);
 	if (!job->seen.wanted)
 		return false;
+	check_line(job);
 	evc_migrate_wait(job, fetches ? COPYING_PAUSE_MS : SHORT_PAUSE_MS);
 	return true;
 }
@@ -357,6 +384,15 @@ static void advise_doubt(struct evc_migrate_job *job)
 					"neither; mend what is between them, then the same command connects "
 					"them again",
 					there, here));
+	else if (job->seen.source == EVC_SOURCE_SHARES && !strcmp(job->source.migration, "postcopy-paused"))
+		put_advice(
+			job,
+			evc_arena_printf(
+				arena,
+				"the guest runs at %s, which stands still for want of memory that %s has: end "
+				"neither; mend what is between them, and when %s answers again (it may not), the "
+				"same command connects them",
+				there, here, there));
 	else if (job->seen.source == EVC_SOURCE_SHARES)
 		put_advice(job,
 		           evc_arena_printf(

@@ -33,6 +33,7 @@ struct evc_migrate_progress {
 	uint64_t elapsed_ms, expected_downtime_ms;
 	double mbps;
 	unsigned passes;   /* over memory */
+	bool held;         /* mending: only this program's connection reaches the destination */
 	const char *state; /* of the source's migration, QEMU's word */
 };
 

@@ -16,6 +16,10 @@ enum {
 	TOGETHER = 32, /* commands that are sent before an answer is waited for */
 };
 
+/* Ids of commands beside the queue begin here, so that their answers are told from those that are owed in
+ * order. */
+static const json_int_t BESIDE = (json_int_t)1 << 40;
+
 int evc_qmp_fail_as(struct evc_qmp *qmp, enum evc_qmp_state state, int status, struct evc_error *err)
 {
 	qmp->state = state;
@@ -92,13 +96,34 @@ static int receive(struct evc_qmp *qmp, int64_t deadline, struct evc_qmp_message
 	}
 }
 
-static void queue(struct evc_qmp *qmp, const struct evc_qmp_message *event)
+/* Whatever it is, it may be an answer that was owed, or an event for later. */
+static void note(struct evc_qmp *qmp, const struct evc_qmp_message *message)
 {
+	bool answers = message->kind == EVC_QMP_RETURN || message->kind == EVC_QMP_ERROR;
+
+	if (answers && message->id < BESIDE && qmp->n_owed)
+		qmp->n_owed--;
+	if (message->kind != EVC_QMP_EVENT)
+		return;
 	if (json_array_size(qmp->events) >= EVC_QMP_EVENTS) {
 		json_array_remove(qmp->events, 0);
 		qmp->n_dropped++;
 	}
-	json_array_append(qmp->events, event->object);
+	json_array_append(qmp->events, message->object);
+}
+
+/* Does the greeting offer it? */
+static bool offers(const json_t *greeting, const char *capability)
+{
+	const json_t *list = json_object_get(greeting, "capabilities");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_string_value(json_array_get(list, i));
+
+		if (name && !strcmp(name, capability))
+			return true;
+	}
+	return false;
 }
 
 static int greet(struct evc_qmp *qmp, unsigned timeout_ms, struct evc_error *err)
@@ -112,6 +137,7 @@ static int greet(struct evc_qmp *qmp, unsigned timeout_ms, struct evc_error *err
 	if (!message.object)
 		return silent(qmp, "", err);
 	good = message.kind == EVC_QMP_GREETING && evc_qmp_version(message.value, qmp->version);
+	qmp->oob = good && offers(message.value, "oob");
 	json_decref(message.object);
 	if (!good)
 		return evc_qmp_fail_as(
@@ -119,7 +145,8 @@ static int greet(struct evc_qmp *qmp, unsigned timeout_ms, struct evc_error *err
 			evc_fail(err, EVC_ERR_INPUT,
 		                 "expected QEMU's greeting with its version; is it a guest agent's socket?"),
 			err);
-	return evc_qmp_call(qmp, "qmp_capabilities", NULL, timeout_ms, NULL, err);
+	return evc_qmp_call(qmp, "qmp_capabilities", qmp->oob ? json_pack("{s:[s]}", "enable", "oob") : NULL,
+	                    timeout_ms, NULL, err);
 }
 
 void evc_qmp_begin(struct evc_qmp *qmp, const char *name)
@@ -192,8 +219,7 @@ static int hear_answer(struct evc_qmp *qmp, const char *command, json_int_t id, 
 			return status;
 		if (!message.object)
 			return silent(qmp, command, err);
-		if (message.kind == EVC_QMP_EVENT)
-			queue(qmp, &message);
+		note(qmp, &message);
 		if ((message.kind == EVC_QMP_RETURN || message.kind == EVC_QMP_ERROR) && message.id == id) {
 			*ret_answer = message;
 			return EVC_OK;
@@ -243,6 +269,8 @@ static int send_some(struct evc_qmp *qmp, const struct evc_qmp_question *questio
 		                     : send_text(qmp, questions[from].command, script.text, script.length,
 		                                 deadline, err);
 	evc_sink_free(&script);
+	if (status == EVC_OK && !qmp->domain)
+		qmp->n_owed += to - from;
 	return status;
 }
 
@@ -300,6 +328,48 @@ int evc_qmp_call(struct evc_qmp *qmp, const char *command, json_t *arguments, un
 	}
 	if (status == EVC_OK)
 		status = take_answer(qmp, command, &answer, ret_value, err);
+	json_decref(answer.object);
+	return status;
+}
+
+/* {"exec-oob": COMMAND, "arguments": ..., "id": ...}; the arguments are given away. */
+static int send_beside(struct evc_qmp *qmp, const char *command, json_t *arguments, int64_t deadline,
+                       struct evc_error *err)
+{
+	json_t *object = json_pack("{s:s, s:o*, s:I}", "exec-oob", command, "arguments", arguments, "id",
+	                           qmp->last_beside);
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	int status;
+
+	json_decref(object);
+	if (!text)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	status = send_text(qmp, command, text, strlen(text), deadline, err);
+	if (status == EVC_OK)
+		status = send_text(qmp, command, "\n", 1, deadline, err);
+	free(text);
+	return status;
+}
+
+int evc_qmp_call_beside(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                        struct evc_error *err)
+{
+	struct evc_qmp_message answer = { 0 };
+	int64_t deadline = evc_now_ms() + timeout_ms;
+	int status;
+
+	qmp->class[0] = '\0';
+	if (!qmp->oob || qmp->fd < 0) {
+		json_decref(arguments);
+		return evc_fail(err, EVC_ERR_UNSUPPORTED, "this QEMU takes no commands beside its queue");
+	}
+	qmp->last_beside = qmp->last_beside ? qmp->last_beside + 1 : BESIDE;
+	status = send_beside(qmp, command, arguments, deadline, err);
+	if (status == EVC_OK)
+		status = hear_answer(qmp, command, qmp->last_beside, deadline, &answer, err);
+	qmp->heard = qmp->last_id;
+	if (status == EVC_OK)
+		status = take_answer(qmp, command, &answer, NULL, err);
 	json_decref(answer.object);
 	return status;
 }
@@ -397,10 +467,20 @@ int evc_qmp_wait(struct evc_qmp *qmp, const char *const *names, unsigned timeout
 		status = receive(qmp, deadline, &message, err);
 		if (status < 0 || !message.object)
 			return status;
-		if (message.kind == EVC_QMP_EVENT)
-			queue(qmp, &message);
+		note(qmp, &message);
 		json_decref(message.object);
 	}
+}
+
+bool evc_qmp_owes(struct evc_qmp *qmp)
+{
+	static const char *const none[] = { NULL };
+	json_t *event;
+	struct evc_error err;
+
+	if (qmp->fd >= 0)
+		evc_qmp_wait(qmp, none, 0, &event, &err);
+	return qmp->n_owed > 0;
 }
 
 void evc_qmp_close(struct evc_qmp *qmp)

@@ -37,6 +37,9 @@ struct evc_qmp {
 	json_int_t heard;         /* of the last one whose answer was heard, or given up */
 	json_t *events;           /* array of event objects, oldest first */
 	size_t n_dropped;         /* events that nobody waited for in time */
+	bool oob;                 /* it takes commands beside its queue: evc_qmp_call_beside */
+	size_t n_owed;            /* answers that it has not given to commands of the queue */
+	json_int_t last_beside;   /* id of the last command beside it */
 	struct evc_qmp_stream stream;
 };
 
@@ -62,6 +65,18 @@ int evc_qmp_open_domain(struct evc_qmp *ret_qmp, const char *uri, const char *do
  */
 int evc_qmp_call(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
                  json_t **ret_value, struct evc_error *err);
+
+/*
+ * The same beside the queue, by QEMU's monitor thread: it is answered also while QEMU's main loop stands
+ * still. Only some commands can do that (migrate-recover, migrate-pause, yank), and only while fewer than 8
+ * others are owed an answer.  What was sent and not heard is dropped.  EVC_ERR_UNSUPPORTED where oob is
+ * false.
+ */
+int evc_qmp_call_beside(struct evc_qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,
+                        struct evc_error *err);
+
+/* Does QEMU still owe answers?  Reads what has come, and waits for nothing. */
+bool evc_qmp_owes(struct evc_qmp *qmp);
 
 /* One command of several; arguments (may be NULL) are given away. */
 struct evc_qmp_question {

@@ -58,6 +58,11 @@ static void put_line(const struct evc_migrate_progress *progress, FILE *out)
 		put_numbers(progress, out);
 	if (progress->phase == EVC_MIGRATE_FETCHING)
 		fputs(" (it runs there, and needs both)", out);
+	if (progress->phase == EVC_MIGRATE_MENDING)
+		fputs(progress->held
+		              ? " (mend what is between them; do not end this command, nobody else can connect them)"
+		              : " (mend what is between them)",
+		      out);
 	fputc('\n', out);
 	fflush(out);
 }

@@ -19,6 +19,13 @@
 #define HELLO                                                                                                \
 	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 5, \"minor\": 0, \"major\": 10}}, \"capabilities\": []}}\r\n"
 
+#define OFFERS_OOB                                                                                           \
+	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 5, \"minor\": 0, \"major\": 10}}, "                  \
+	"\"capabilities\": [\"oob\"]}}\r\n"
+
+/* The answer to the first command after the greeting's. */
+#define LATE "{\"return\": {}, \"id\": 2}\n"
+
 enum { SHORT = 150, LONG = 5000, MAX_LINE = 4096 };
 
 /* What the other side does: each line that it hears is answered by the next text, "" by nothing; NULL: it
@@ -203,6 +210,47 @@ static void hears_later_what_it_sent(void **state)
 	pthread_join(thread, NULL);
 }
 
+/* A main loop that stands still owes an answer; what is asked beside the queue comes before it. */
+static void is_answered_beside_what_is_owed(void **state)
+{
+	struct play play = { .greeting = OFFERS_OOB,
+		             .answers = { GOOD, "", "{\"return\": {}, \"id\": $}\n", LATE GOOD } };
+	struct evc_error err = { 0 };
+	struct evc_qmp qmp;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(begin(&play, &thread, &qmp, &err), EVC_OK);
+	assert_true(qmp.oob);
+	assert_false(evc_qmp_owes(&qmp));
+	assert_int_equal(evc_qmp_call(&qmp, "slow", NULL, SHORT, NULL, &err), EVC_ERR_IO);
+	assert_int_equal(qmp.state, EVC_QMP_SILENT);
+	assert_true(evc_qmp_owes(&qmp));
+	assert_int_equal(evc_qmp_call_beside(&qmp, "migrate-recover", json_object(), LONG, &err), EVC_OK);
+	assert_int_equal(qmp.state, EVC_QMP_READY);
+	assert_true(evc_qmp_owes(&qmp));
+	assert_int_equal(evc_qmp_call(&qmp, "next", NULL, LONG, NULL, &err), EVC_OK);
+	assert_false(evc_qmp_owes(&qmp));
+	evc_qmp_close(&qmp);
+	pthread_join(thread, NULL);
+}
+
+static void says_who_takes_nothing_beside(void **state)
+{
+	struct play play = { .greeting = HELLO, .answers = { GOOD, "" } };
+	struct evc_error err = { 0 };
+	struct evc_qmp qmp;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(begin(&play, &thread, &qmp, &err), EVC_OK);
+	assert_false(qmp.oob);
+	assert_int_equal(evc_qmp_call_beside(&qmp, "migrate-recover", json_object(), LONG, &err),
+	                 EVC_ERR_UNSUPPORTED);
+	evc_qmp_close(&qmp);
+	pthread_join(thread, NULL);
+}
+
 static void an_event_that_does_not_come_is_no_failure(void **state)
 {
 	struct play play = { .greeting = HELLO, .answers = { GOOD, "" } };
@@ -336,6 +384,8 @@ int main(void)
 		cmocka_unit_test(drops_an_answer_that_comes_too_late),
 		cmocka_unit_test(asks_many_at_once),
 		cmocka_unit_test(hears_later_what_it_sent),
+		cmocka_unit_test(is_answered_beside_what_is_owed),
+		cmocka_unit_test(says_who_takes_nothing_beside),
 		cmocka_unit_test(an_event_that_does_not_come_is_no_failure),
 		cmocka_unit_test(keeps_a_bounded_number_of_events),
 		cmocka_unit_test(says_why_it_cannot_connect),

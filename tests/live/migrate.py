@@ -316,13 +316,16 @@ TRICKLE, FLOOD = 1 << 20, 1 << 30
 # What happens while it runs there and fetches its memory: what must come of it, exit status, what evc says.
 FETCHING = {
     "nothing": (MOVED, 0, ""),
-    "memory's socket cut": (None, 4, "end neither"),
+    "memory's socket cut": (MOVED, 0, "mending"),
+    "memory's socket silent": (MOVED, 0, "mending"),
+    "memory's socket cut for a while": (MOVED, 0, "mending"),
     "evc killed, started again": (MOVED, 0, ""),
     "source killed": (LOST, 4, ""),
     "destination killed": (LOST, 4, "has ended"),
 }
 
-GO_ON = ("memory's socket cut", "evc killed, started again")  # with what is broken made whole
+LONG, LONG_SECONDS = "memory's socket cut for a while", 4
+GO_ON = ("memory's socket cut", "memory's socket silent", LONG, "evc killed, started again")  # with what is broken made whole
 
 
 def until(process, word, said):
@@ -335,8 +338,11 @@ def until(process, word, said):
 
 
 def break_fetching(what, stack, process, here, there, data):
-    if what.startswith("memory"):
+    if what == "memory's socket silent":
+        data.process.send_signal(signal.SIGSTOP)
+    elif what.startswith("memory"):
         data.end()
+    if what in GO_ON and what.startswith("memory") and what != LONG:
         stack.append(moving.Data(os.path.dirname(data.path)))
     elif what == "source killed":
         here.process.kill()
@@ -344,6 +350,19 @@ def break_fetching(what, stack, process, here, there, data):
         there.process.kill()
     elif what.startswith("evc"):
         process.kill()
+
+
+def mend_late(stack, process, data, said):
+    """
+    Not before evc would give up where it need not hold on: if the destination answers, it says so and ends, and the same command
+    has to connect the two; else it must be there still, since it alone can.
+    """
+    until(process, "mending", said)
+    try:
+        process.wait(LONG_SECONDS)
+    except subprocess.TimeoutExpired:
+        said.append("evc holds on")
+    stack.append(moving.Data(os.path.dirname(data.path)))
 
 
 def one_fetching(rig, what):
@@ -360,15 +379,18 @@ def one_fetching(rig, what):
         stack.append(data)
         qmp = moving.Qmp(side)
         qmp("migrate-set-parameters", max_bandwidth=40 << 20, max_postcopy_bandwidth=TRICKLE if what != "nothing" else FLOOD)
-        more = ["--uri", "unix:" + data.path, "--listen", "unix:" + data.target, "--postcopy", "--downtime", "50", *PATIENT]
+        more = ["--uri", "unix:" + data.path, "--listen", "unix:" + data.target, "--postcopy", "--downtime", "50",
+                "--answer", "10", "--stall", "2" if what == LONG else "10" if what.startswith("memory") else "30"]
         process = start_evc(directory, here.qmp_path, there.qmp_path, more, subprocess.PIPE)
         fetched = until(process, "fetching" if what != "nothing" else "starting", said)
         break_fetching(what, stack, process, here, there, data)
         if what in GO_ON:
             qmp("migrate-set-parameters", max_postcopy_bandwidth=FLOOD)
+        if what == LONG:
+            mend_late(stack, process, data, said)
         until(process, "\0", said)
         status = process.wait(90)
-        if what.startswith("evc"):
+        if what.startswith("evc") or (what == LONG and status == 4):
             process = start_evc(directory, here.qmp_path, there.qmp_path, more, subprocess.PIPE)
             until(process, "\0", said)
             status = process.wait(90)
