@@ -18,6 +18,7 @@
  * whole is done again, since a level or the hypervisor's bit decides other conditions.
  *
  * Without a kernel's name a conclusion must hold for each kernel that knows all the printed flags.
+ * Of a kernel whose builder is known the configuration counts as well; of others it could be any.
  * Options that take a flag away by its name (clearcpuid=, nopcid, noxsave, nosmap …) are not considered:
  * the KVM of such a kernel does not offer the flag either.
  */
@@ -47,6 +48,7 @@ struct claims {
 /* One kernel looked at: its trace, the steps of each word, which words it prints. */
 struct look {
 	const struct evc_linux_tree *tree;
+	const struct evc_linux_build *build;
 	const struct evc_linux_trace *trace;
 	uint16_t first[N_WORDS]; /* step, or NO_STEP */
 	uint16_t *next;          /* by step */
@@ -272,7 +274,11 @@ static void look_at(struct work *work, struct look *look, const struct evc_dump 
 {
 	struct evc_linux_trace *trace = work->trace;
 	struct evc_linux_view view;
-	struct evc_linux_question question = { .tree = look->tree, .dump = dump, .trace = trace };
+	struct evc_linux_question question = { .tree = look->tree,
+		                               .build = look->build,
+		                               .built = look->build != NULL,
+		                               .dump = dump,
+		                               .trace = trace };
 
 	trace->n_nodes = 1;
 	trace->n_steps = 0;
@@ -405,7 +411,7 @@ static int prepare(const struct evc_linux_listing *listing, struct evc_arena *ar
 
 		if (listing->tree ? tree != listing->tree : named && !evc_linux_prints(tree, listing->flags))
 			continue;
-		work->looks[work->n_looks] = (struct look){ .tree = tree };
+		work->looks[work->n_looks] = (struct look){ .tree = tree, .build = listing->build };
 		find_shown(&work->looks[work->n_looks++], listing);
 	}
 	return EVC_OK;

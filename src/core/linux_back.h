@@ -7,9 +7,10 @@
 #include "core/linux.h"
 
 struct evc_linux_listing {
-	const struct evc_linux_tree *tree; /* the kernel that printed it; NULL: not known */
-	struct evc_span flags, bugs;       /* the words of these lines */
-	bool has_bugs;                     /* is there a line of bugs */
+	const struct evc_linux_tree *tree;   /* the kernel that printed it; NULL: not known */
+	const struct evc_linux_build *build; /* how it was configured; NULL: nobody knows */
+	struct evc_span flags, bugs;         /* the words of these lines */
+	bool has_bugs;                       /* is there a line of bugs */
 };
 
 /*

@@ -203,22 +203,22 @@ uint32_t evc_linux_field(struct evc_linux_work *work, enum evc_feature_id featur
 	return (uint32_t)evc_bit_get(bit, value);
 }
 
-struct evc_linux_tri evc_linux_field_is(struct evc_linux_work *work, enum evc_feature_id feature, unsigned value,
-                                        const char *text)
+struct evc_linux_tri evc_linux_field_is(struct evc_linux_work *work, enum evc_feature_id feature,
+                                        unsigned value, const char *text)
 {
 	bool known;
 	uint32_t is = evc_linux_field(work, feature, &known);
 
-	return evc_linux_leaf(work, known ? evc_linux_if(is == value) : evc_linux_unknown(0),
-	                      &(struct evc_linux_node){ .reason = EVC_LINUX_REASON_NUMBER,
-	                                                .number = is,
-	                                                .limit = value,
-	                                                .text = text });
+	return evc_linux_leaf(
+		work, known ? evc_linux_if(is == value) : evc_linux_unknown(0),
+		&(struct evc_linux_node){
+			.reason = EVC_LINUX_REASON_NUMBER, .number = is, .limit = value, .text = text });
 }
 
 struct evc_linux_tri evc_linux_level_from(struct evc_linux_work *work, uint32_t leaf)
 {
-	struct evc_linux_tri tri = work->level_known ? evc_linux_if(work->level >= leaf) : evc_linux_unknown(0);
+	struct evc_linux_tri tri =
+		work->level_known ? evc_linux_if(work->level >= leaf) : evc_linux_unknown(0);
 
 	return evc_linux_leaf(work, tri,
 	                      &(struct evc_linux_node){ .reason = EVC_LINUX_REASON_NUMBER,

@@ -20,7 +20,8 @@ enum { BRAND = 48, DEFAULT_PHYSICAL = 36, DEFAULT_VIRTUAL = 48 };
 struct reader {
 	struct evc_arena *arena;
 	const struct evc_cpuinfo *text;
-	const struct evc_linux_tree *tree; /* that the text was printed by; NULL: not known */
+	const struct evc_linux_tree *tree;   /* that the text was printed by; NULL: not known */
+	const struct evc_linux_build *build; /* how that was configured; NULL: not known */
 	struct evc_dump *kinds;
 	const struct evc_cpuinfo_cpu **kinds_cpu;
 	size_t n_kinds;
@@ -252,7 +253,9 @@ static int read_cpu(struct reader *reader, const struct evc_cpuinfo_cpu *cpu, st
 {
 	const struct evc_cpuinfo_line *flags = evc_cpuinfo_find(cpu, "flags");
 	const struct evc_cpuinfo_line *bugs = evc_cpuinfo_find(cpu, "bugs");
-	struct evc_linux_listing listing = { .tree = reader->tree, .has_bugs = bugs != NULL };
+	struct evc_linux_listing listing = { .tree = reader->tree,
+		                             .build = reader->build,
+		                             .has_bugs = bugs != NULL };
 	struct evc_dump dump;
 	int status = read_lines(cpu, reader->arena, &dump, err);
 
@@ -351,6 +354,10 @@ static int find_kernel(struct reader *reader, const char *named, const char **re
 	/* A kernel that was not read itself proves what all do, and no more. */
 	if (kernel.match == EVC_LINUX_EXACT)
 		reader->tree = kernel.tree;
+	/* A text that says "6.1.192" is of somebody's own kernel: who distributes one adds to its name. */
+	if (kernel.match == EVC_LINUX_EXACT && kernel.built &&
+	    (named || !evc_span_equals(span, kernel.tree->name)))
+		reader->build = kernel.build;
 	return EVC_OK;
 }
 
