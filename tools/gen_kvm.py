@@ -12,7 +12,7 @@ import sys
 import gen
 
 HOW = ("pass", "raw", "always", "synth", "intel", "amd", "vmx", "clear", "never")
-TOKEN = re.compile(r"\s*(?:(?P<word>(?:raw|control|linux|bug|option):[a-z0-9.-]+|intel|amd|zhaoxin|unknown)"
+TOKEN = re.compile(r"\s*(?:(?P<word>(?:raw|control|kvm|linux|bug|option):[a-z0-9.-]+|intel|amd|zhaoxin|unknown)"
                    r"|(?P<sort>family|model|stepping|microcode)\s*(?:(?P<sign>==|!=|>=|<=|>|<)\s*(?P<number>0x[0-9a-f]+|\d+)"
                    r"|in\s*\{(?P<list>[^}]*)\})|(?P<mark>[&|!()]))")
 SIGNS = {"==": "EQ", "!=": "NE", ">=": "GE", "<=": "LE", ">": "GT", "<": "LT"}
@@ -64,6 +64,10 @@ class Tables:
             if name not in self.options:
                 line.refuse(f"unknown option {name}")
             return "OPTION", str(list(self.options).index(name))
+        if kind == "kvm":
+            if not line.text.startswith("qemu-"):
+                line.refuse(f"{word}: only QEMU's lines follow KVM's answer")
+            return "ANSWER", self.feature(line, name).symbol()
         if kind in ("raw", "control"):
             return kind.upper(), self.feature(line, name).symbol()
         if kind == "linux" and name in self.by_name:
@@ -181,7 +185,7 @@ def read_qemu(tables, line, words, rows):
     if not match:
         line.refuse(f"not a version: {words[1]}")
     feature = tables.feature(line, words[0])
-    tables.once(line, (id(rows), feature.name), feature.name)
+    tables.once(line, (id(rows), feature.name, words[1]), f"{feature.name} of {words[1]}")
     rows.append((feature, int(match[1]) * 100 + int(match[2]), tables.program(line, " ".join(words[2:]))))
 
 

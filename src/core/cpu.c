@@ -4,14 +4,17 @@
  *
  * Decoding asks the dump for each leaf once and hands its bits to the features that live
  * there; the tables know where.  Two things are not in the tables: fields that are split over a
- * register (family, model) and strings, and one known lie of dumpers: a program that is not in
- * 64-bit mode reads Intel's SYSCALL bit as zero, although every CPU with long mode has it.
+ * register (family, model) and strings, and two known lies of dumpers: a program that is not in
+ * 64-bit mode reads Intel's SYSCALL bit as zero, although every CPU with long mode has it; and MSRs
+ * of VMX that no CPU has.
  *
  * Truth is kept in two sets, has and known, with has within known.
  */
 #include "core/cpu.h"
 
 #include <string.h>
+
+enum { MAX_VMX_REGION = 4096 };
 
 enum evc_vendor evc_vendor_from_id(const char *vendor_id)
 {
@@ -236,12 +239,39 @@ static void decode_features(const struct evc_dump *dump, struct evc_cpu *cpu)
 	drop_foreign(cpu);
 }
 
+/*
+ * A VMX control structure has 1 to 4096 bytes (SDM3:A.1), and every CPU with VMX says how many.  Some
+ * programs that gather dumps store in these MSRs what they read last from another: then none of them tells
+ * anything.
+ */
+static void doubt_vmx(const struct evc_dump *dump, struct evc_cpu *cpu)
+{
+	bool known;
+	uint64_t size = evc_dump_get(dump, evc_features[EVC_F_VMX_BASIC_REGION_SIZE].bit, &known);
+
+	if (!known || (size && size <= MAX_VMX_REGION))
+		return;
+	for (size_t i = evc_n_registers; i-- && evc_registers[i].reg == EVC_MSR;) {
+		const struct evc_register *msr = &evc_registers[i];
+
+		if (msr->leaf < EVC_MSR_VMX_FIRST || msr->leaf > EVC_MSR_VMX_LAST)
+			continue;
+		evc_set_drop_range(&cpu->known, msr->first, msr->n);
+		evc_set_drop_range(&cpu->has, msr->first, msr->n);
+		for (unsigned id = msr->first; id < (unsigned)msr->first + msr->n; id++)
+			if (evc_features[id].slot != EVC_NO_SLOT)
+				cpu->value[evc_features[id].slot] = 0;
+	}
+}
+
 void evc_cpu_decode(const struct evc_dump *dump, struct evc_cpu *ret_cpu)
 {
 	*ret_cpu = (struct evc_cpu){ 0 };
 	decode_vendor(dump, ret_cpu);
 	decode_signature(dump, ret_cpu);
 	decode_features(dump, ret_cpu);
+	if (ret_cpu->vendor == EVC_VENDOR_INTEL && evc_set_has(&ret_cpu->has, EVC_F_VMX))
+		doubt_vmx(dump, ret_cpu);
 	if (ret_cpu->vendor == EVC_VENDOR_INTEL && evc_set_has(&ret_cpu->has, EVC_F_LM)) {
 		evc_set_add(&ret_cpu->has, EVC_F_SYSCALL);
 		evc_set_add(&ret_cpu->known, EVC_F_SYSCALL);

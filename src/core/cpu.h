@@ -15,6 +15,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+	EVC_MSR_ARCH_CAPABILITIES = 0x10a,
+	EVC_MSR_VMX_FIRST = 0x480,
+	EVC_MSR_VMX_LAST = 0x493,
+};
+
 struct evc_cpu {
 	struct evc_set has;          /* features seen set; fields: value not zero */
 	struct evc_set known;        /* features whose value is known */

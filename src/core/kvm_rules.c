@@ -49,7 +49,8 @@ static uint8_t may_raw(const struct evc_cpu *cpu, unsigned id)
 /* One tree at work. */
 struct run {
 	const struct evc_kvm_machine *machine;
-	uint16_t tree; /* its bit in masks of trees */
+	uint16_t tree;                       /* its bit in masks of trees */
+	const struct evc_kvm_answer *answer; /* KVM's, where QEMU's conditions are asked */
 	uint8_t raw[EVC_N_FEATURES];
 	uint8_t view[N_PLACES];
 };
@@ -112,6 +113,8 @@ static uint8_t operand(const struct run *run, const struct evc_kvm_op *op)
 		return raw == EVC_MAY_EITHER ? EVC_MAY_YES : raw;
 	case EVC_OP_LINUX:
 		return run->view[op->argument];
+	case EVC_OP_ANSWER:
+		return run->answer ? run->answer->may[op->argument] : EVC_MAY_EITHER;
 	case EVC_OP_OPTION:
 		return option(run, op->argument);
 	case EVC_OP_UNKNOWN:
@@ -343,9 +346,9 @@ static bool qemu_passes(enum evc_feature_id id, unsigned version)
 
 void evc_kvm_qemu_layer(const struct evc_kvm_machine *machine, struct evc_kvm_answer *answer)
 {
-	struct run run = { .machine = machine };
+	struct run run = { .machine = machine, .answer = answer };
 
-	/* QEMU's own conditions ask the CPU and switches only, no tree. */
+	/* QEMU's own conditions ask the CPU, switches and what KVM answered; no tree. */
 	take_raw(&run);
 	for (size_t i = 0; i < evc_n_kvm_qemu_adds; i++) {
 		const struct evc_kvm_qemu *row = &evc_kvm_qemu_adds[i];

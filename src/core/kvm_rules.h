@@ -18,9 +18,6 @@ enum evc_may {
 enum {
 	EVC_KVM_FLAGS = 48,
 	EVC_KVM_OPTIONS = 48,
-	EVC_MSR_ARCH_CAPABILITIES = 0x10a,
-	EVC_MSR_VMX_FIRST = 0x480,
-	EVC_MSR_VMX_LAST = 0x493,
 };
 
 enum evc_kvm_how {
@@ -45,6 +42,7 @@ enum evc_kvm_opcode {
 	EVC_OP_RAW,     /* feature */
 	EVC_OP_CONTROL, /* feature, yes where it is not known */
 	EVC_OP_LINUX,   /* feature, or EVC_N_FEATURES + flag */
+	EVC_OP_ANSWER,  /* feature in KVM's answer, for QEMU's layer */
 	EVC_OP_OPTION,
 	EVC_OP_AND,
 	EVC_OP_OR,

@@ -250,7 +250,8 @@ static void put_msrs(struct evc_offer_work *work)
 				continue;
 			}
 			value |= evc_dump_get(work->fields, feature->bit, &one) << feature->bit.lo;
-			if (one)
+			/* What decoding did not believe is not offered either. */
+			if (one && (work->host->kvm || evc_set_has(&work->raw->known, id)))
 				known |= evc_bit_mask(feature->bit);
 		}
 		evc_dump_set_msr(&work->builder, index, value & known, known);

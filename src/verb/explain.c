@@ -193,9 +193,16 @@ static const char *offer_sentence(enum evc_feature_id id, size_t n, struct evc_a
 				evc_kvm_code[rule->condition].op == EVC_OP_TRUE ? "" : ", on a condition",
 				trees_text(rule->trees, arena));
 	}
-	for (size_t i = 0; i < evc_n_kvm_qemu_adds; i++)
-		if (evc_kvm_qemu_adds[i].feature == id && seen++ == n)
-			return "QEMU sets it, whatever KVM says";
+	for (size_t i = 0; i < evc_n_kvm_qemu_adds; i++) {
+		const struct evc_kvm_qemu *row = &evc_kvm_qemu_adds[i];
+
+		if (row->feature == id && seen++ == n)
+			return evc_arena_printf(arena, "QEMU sets it%s: %u.%u and later",
+			                        evc_kvm_code[row->condition].op == EVC_OP_TRUE
+			                                ? ", whatever KVM says"
+			                                : ", on a condition",
+			                        row->since / 100, row->since % 100);
+	}
 	if (evc_set_has(&evc_qemu_unmigratable, id) && seen++ == n)
 		return "QEMU hides it from guests that are to be migrated";
 	if (evc_set_has(&evc_qemu_supplied, id) && seen++ == n)

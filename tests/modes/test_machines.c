@@ -69,6 +69,7 @@ static struct {
 	{ .part = "Hygon",
 	  .lacks = "pclmulqdq aes rdrand rdseed sha-ni",
 	  .why = "AMD's design with other cryptography" },
+	{ .part = "kvm-hosts/ice-lake-server", .lacks = "md-clear", .why = "an early sample", .own = true },
 	{ .part = "Ryzen", .lacks = "pcid", .why = "PCID is in EPYC only", .own = true },
 	{ .part = "Core(TM) i7-7800X", .lacks = "pku xcr0-pkru", .why = "a client", .own = true },
 	{ .part = "Core(TM) i9-", .lacks = "pku xcr0-pkru", .why = "clients" },
