@@ -121,11 +121,23 @@ static enum evc_cause silicon_cause(const struct evc_cpu *silicon, enum evc_feat
 	return (int)year < removal->year ? EVC_CAUSE_OLDER : EVC_CAUSE_REMOVED;
 }
 
+/* In leaves that no silicon has. */
+static bool is_hypervisors(enum evc_feature_id id)
+{
+	return evc_features[id].bit.reg != EVC_MSR &&
+	       evc_features[id].bit.leaf >> 16 == evc_features[EVC_F_KVMCLOCK].bit.leaf >> 16;
+}
+
 /* The silicon does not decide it. */
 static enum evc_cause unsure_cause(const struct evc_check_side *host, enum evc_feature_id id)
 {
+	enum evc_cause cause;
+
 	if (evc_cpu_truth(host->cpu, id) == EVC_UNSURE)
 		return EVC_CAUSE_DUMP;
+	cause = host->cause ? host->cause(host, id) : EVC_CAUSE_NONE;
+	if (cause == EVC_CAUSE_KERNEL || cause == EVC_CAUSE_QEMU)
+		return cause;
 	return evc_check_is_immunity(id) ? EVC_CAUSE_AFFECTED : EVC_CAUSE_NONE;
 }
 
@@ -135,6 +147,7 @@ enum evc_cause evc_check_cause(const struct evc_check_side *host, enum evc_featu
 	const struct evc_modes *modes = options ? options->modes : NULL;
 	enum evc_cause cause = EVC_CAUSE_NONE;
 	enum evc_feature_id own;
+	enum evc_truth has;
 	bool twin;
 
 	if (!host->cpu)
@@ -143,11 +156,12 @@ enum evc_cause evc_check_cause(const struct evc_check_side *host, enum evc_featu
 		return EVC_CAUSE_VENDOR;
 	if (!host->silicon)
 		return EVC_CAUSE_NONE;
-	if (host->cause && evc_cpu_truth(host->silicon, id) == EVC_PRESENT)
+	has = evc_cpu_truth(host->silicon, id);
+	if (host->cause && (has == EVC_PRESENT || is_hypervisors(id)))
 		cause = host->cause(host, id);
-	if (cause != EVC_CAUSE_NONE || evc_cpu_truth(host->silicon, id) == EVC_PRESENT)
+	if (cause != EVC_CAUSE_NONE || has == EVC_PRESENT)
 		return cause;
-	if (evc_cpu_truth(host->silicon, id) == EVC_UNSURE)
+	if (has == EVC_UNSURE)
 		return unsure_cause(host, id);
 	own = silicons_own(host->silicon, id);
 	if (evc_cpu_truth(host->silicon, own) != EVC_ABSENT)

@@ -6,6 +6,8 @@
  */
 #include "core/offer_dump.h"
 
+#include "core/vcpu.h"
+
 enum {
 	LEAF_KVM = 0x40000000,
 	LEAF_KVM_FEATURES = 0x40000001,
@@ -258,6 +260,22 @@ static void put_msrs(struct evc_offer_work *work)
 	}
 }
 
+/* States that are not shown make XSAVE's area smaller, and KVM and QEMU say so. */
+static void put_sizes(struct evc_offer_work *work)
+{
+	const struct evc_dump written = { .leaves = work->builder.leaves,
+		                          .n_leaves = work->builder.n_leaves };
+	struct evc_leaf shown, own;
+	struct evc_cpu cpu;
+
+	evc_dump_reader_leaf(&(struct evc_dump_reader){ .dump = &written }, 0xd, 0, &shown);
+	evc_dump_reader_leaf(&work->from_host, 0xd, 0, &own);
+	if (shown.value[EVC_EAX] == own.value[EVC_EAX] && shown.value[EVC_EDX] == own.value[EVC_EDX])
+		return;
+	evc_cpu_decode(&written, &cpu);
+	evc_xsave_leaves(&cpu, &work->host->cpus[0], &work->builder);
+}
+
 int evc_offer_write(struct evc_offer_work *work, struct evc_arena *arena, struct evc_dump *ret_dump,
                     struct evc_error *err)
 {
@@ -267,6 +285,7 @@ int evc_offer_write(struct evc_offer_work *work, struct evc_arena *arena, struct
 	evc_dump_begin(&work->builder, arena);
 	put_leaves(work);
 	put_rest(work);
+	put_sizes(work);
 	put_msrs(work);
 	return evc_dump_finish(&work->builder, ret_dump, err);
 }

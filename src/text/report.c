@@ -20,7 +20,7 @@ static const struct {
 	                          .sentence = "it comes with a microcode update",
 	                          .remedy = "update the microcode" },
 	[EVC_CAUSE_KERNEL] = { .name = "kernel",
-	                       .sentence = "the hardware has it, but this kernel's KVM does not offer it",
+	                       .sentence = "this kernel's KVM does not offer it",
 	                       .remedy = "update the host's kernel" },
 	[EVC_CAUSE_OPTION] = { .name = "option",
 	                       .sentence = "a module option or boot parameter switches it off",

@@ -43,6 +43,21 @@ static const char *mode_name(const struct answer *answer, const struct evc_mode 
 
 /* ---- text ---- */
 
+/* Does the floor alone say no? */
+static bool is_only_too_low(const struct evc_findings *findings)
+{
+	bool low = false;
+
+	for (size_t i = 0; i < findings->n; i++) {
+		if (findings->items[i].severity != EVC_BLOCKS)
+			continue;
+		if (findings->items[i].kind != EVC_FINDING_FLOOR)
+			return false;
+		low = true;
+	}
+	return low;
+}
+
 static const char *why_not(const struct answer *answer)
 {
 	const struct evc_level *level = &answer->level;
@@ -52,7 +67,7 @@ static const char *why_not(const struct answer *answer)
 		    answer->findings.items[i].severity == EVC_BLOCKS && !answer->options.mode)
 			return "the hosts are of different vendors (--across-vendors levels them, with the "
 			       "risks said)";
-	if (answer->options.mode)
+	if (answer->options.mode && !is_only_too_low(&answer->findings))
 		return "not all hosts can have this mode";
 	if (level->mode && answer->options.floor)
 		return evc_arena_printf(answer->command->arena, "%s is below %s",

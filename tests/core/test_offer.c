@@ -363,6 +363,8 @@ static const struct cause_row cause_rows[] = {
 	{ SAPPHIRE, { 0 }, EVC_F_INVTSC, EVC_CAUSE_UNMIGRATABLE },
 	{ MILAN, { 0 }, EVC_F_SVM, EVC_CAUSE_OPTION },
 	{ HASWELL, { 0 }, EVC_F_SVM, EVC_CAUSE_VENDOR },
+	{ HASWELL, { .kernel = "el7" }, EVC_F_KVM_ASYNCPF_INT, EVC_CAUSE_KERNEL },
+	{ HASWELL, { .qemu = "7.2" }, EVC_F_KVM_ASYNCPF_VMEXIT, EVC_CAUSE_QEMU },
 };
 
 static void test_causes(void **state)
@@ -376,6 +378,57 @@ static void test_causes(void **state)
 		if (evc_offer_cause(&host, &row->options, &offer, row->feature) != row->want)
 			fail_msg("%s of %s: cause %d", evc_features[row->feature].name, row->host,
 			         (int)evc_offer_cause(&host, &row->options, &offer, row->feature));
+	}
+}
+
+/* Linux 5.10 does not show AMX: neither its states nor the room for them. */
+static void test_sizes_of_what_is_shown(void **state)
+{
+	static const struct {
+		const char *kernel;
+		uint32_t components, size;
+	} rows[] = {
+		{ .kernel = "5.10.0", .components = 0x2e7, .size = 0xa88 },
+		{ .kernel = "6.12.107", .components = 0x602e7, .size = 0x2b00 },
+	};
+	struct evc_host host = machine(SAPPHIRE);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct evc_offer offer =
+			offer_of(&host, &(struct evc_offer_options){ .kernel = rows[i].kernel });
+		uint64_t known;
+
+		assert_int_equal(evc_dump_register(&offer.dump, 0xd, 0, EVC_EAX, &known), rows[i].components);
+		assert_int_equal(evc_dump_register(&offer.dump, 0xd, 0, EVC_EBX, &known), rows[i].size);
+		assert_int_equal(evc_dump_register(&offer.dump, 0xd, 0, EVC_ECX, &known), rows[i].size);
+	}
+}
+
+static void test_what_was_assumed(void **state)
+{
+	static const struct {
+		struct evc_offer_options options;
+		bool measured;
+		const char *assumed;
+	} rows[] = {
+		{ .assumed = "kernel and QEMU are not known: taken as the newest known" },
+		{ .options = { .kernel = "6.12.8" },
+		  .assumed = "QEMU is not known: taken as the newest known" },
+		{ .options = { .qemu = "9.2" },
+		  .assumed = "the kernel is not known: taken as the newest known" },
+		{ .options = { .kernel = "6.12.8", .qemu = "9.2" }, .assumed = "" },
+		{ .measured = true, .assumed = "QEMU is not known: taken as the newest known" },
+		{ .options = { .qemu = "9.2" }, .measured = true, .assumed = "" },
+		{ .options = { .view = EVC_VIEW_RAW }, .assumed = "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct evc_host host = machine(MILAN);
+
+		host.kvm = rows[i].measured ? &host.cpus[0] : NULL;
+		assert_string_equal(offer_of(&host, &rows[i].options).assumed, rows[i].assumed);
 	}
 }
 
@@ -410,6 +463,9 @@ int main(void)
 		{ "a kernel's version says which trees it may be", test_kernels, NULL, NULL, NULL },
 		{ "views: given, predicted, measured", test_views, NULL, NULL, NULL },
 		{ "why a feature is not in the offer", test_causes, NULL, NULL, NULL },
+		{ "XSAVE's area is as large as what is shown of it", test_sizes_of_what_is_shown, NULL, NULL,
+		  NULL },
+		{ "what nobody said of kernel and QEMU is told", test_what_was_assumed, NULL, NULL, NULL },
 		{ "an unknown kernel is noted once, a wrong one refused", test_unknown_kernel_is_noted_once,
 		  NULL, NULL, NULL },
 	};
