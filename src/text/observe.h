@@ -30,6 +30,14 @@ void evc_observe_text(const struct evc_observation *observation, struct evc_sink
 /* Each instruction that leaks or is refused, and what could stop it; then those that say nothing. */
 void evc_observe_leaks(const struct evc_observation *observation, struct evc_sink *out);
 
+/* One instruction, its feature, and why: a line without its end. */
+void evc_observe_instruction(const struct evc_leak *leak, size_t instruction, int indent,
+                             struct evc_sink *out);
+
+/* What there is to be said of one; cpu is the decoded dump of the probe's guest.  New reference. */
+json_t *evc_observe_instruction_json(const struct evc_probe *probe, const struct evc_cpu *cpu,
+                                     size_t instruction);
+
 /* All of both; new reference. */
 json_t *evc_observe_json(const struct evc_observation *observation);
 

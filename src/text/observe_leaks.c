@@ -109,6 +109,17 @@ static void put_reason(const struct evc_leak *leak, const struct evc_instruction
 	}
 }
 
+void evc_observe_instruction(const struct evc_leak *leak, size_t instruction, int indent,
+                             struct evc_sink *out)
+{
+	const struct evc_instruction *what = &evc_instructions[instruction];
+
+	evc_sink_pad(out, indent);
+	evc_sink_printf(out, "%-*s%-*s", NAME_COLUMN, what->name, FEATURE_COLUMN,
+	                evc_features[what->feature].name);
+	put_reason(leak, what, out);
+}
+
 /* Says whether there was one. */
 static bool put_kind(const struct evc_observation *observation, enum evc_leak_kind kind, const char *title,
                      struct evc_sink *out)
@@ -116,7 +127,6 @@ static bool put_kind(const struct evc_observation *observation, enum evc_leak_ki
 	bool any = false;
 
 	for (size_t i = 0; i < evc_n_instructions; i++) {
-		const struct evc_instruction *instruction = &evc_instructions[i];
 		struct evc_leak leak;
 
 		evc_leak_judge(observation->probe, &observation->first, i, &leak);
@@ -125,9 +135,7 @@ static bool put_kind(const struct evc_observation *observation, enum evc_leak_ki
 		if (!any)
 			evc_sink_printf(out, "\n%s\n", title);
 		any = true;
-		evc_sink_printf(out, "  %-*s%-*s", NAME_COLUMN, instruction->name, FEATURE_COLUMN,
-		                evc_features[instruction->feature].name);
-		put_reason(&leak, instruction, out);
+		evc_observe_instruction(&leak, i, 2, out);
 		evc_sink_puts(out, "\n");
 	}
 	return any;
@@ -178,18 +186,18 @@ static json_t *stops_json(const struct evc_leak *leak)
 	return array;
 }
 
-static json_t *instruction_json(const struct evc_observation *observation, size_t i)
+json_t *evc_observe_instruction_json(const struct evc_probe *probe, const struct evc_cpu *cpu, size_t i)
 {
 	const struct evc_instruction *instruction = &evc_instructions[i];
 	struct evc_sink reason = { 0 };
 	struct evc_leak leak;
 	json_t *object;
 
-	evc_leak_judge(observation->probe, &observation->first, i, &leak);
+	evc_leak_judge(probe, cpu, i, &leak);
 	put_reason(&leak, instruction, &reason);
 	object = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:b, s:o, s:s}", "name", instruction->name, "text",
 	                   instruction->text, "feature", evc_features[instruction->feature].name, "shown",
-	                   truth_json(leak.shown), "outcome", outcome_json(observation->probe, i), "verdict",
+	                   truth_json(leak.shown), "outcome", outcome_json(probe, i), "verdict",
 	                   evc_leak_kind_name(leak.kind), "stoppable", leak.stoppable, "stops",
 	                   stops_json(&leak), "reason", reason.length ? reason.text : "");
 	evc_sink_free(&reason);
@@ -244,7 +252,7 @@ json_t *evc_observe_json(const struct evc_observation *observation)
 	json_t *instructions = json_array(), *object;
 
 	for (size_t i = 0; i < evc_n_instructions; i++)
-		json_array_append_new(instructions, instruction_json(observation, i));
+		json_array_append_new(instructions, evc_observe_instruction_json(probe, cpu, i));
 	object = json_pack(
 		"{s:s, s:o, s:s, s:s?, s:s, s:s, s:i, s:i, s:b, s:s, s:i, s:i, s:i, s:I, s:I, s:s}", "name",
 		probe->host.name, "guest", truth_json(evc_cpu_truth(cpu, EVC_F_HYPERVISOR)), "hypervisor",

@@ -6,6 +6,7 @@
 
 #include "core/compare.h"
 #include "core/offer.h"
+#include "core/probe.h"
 #include "guest/micro.h"
 #include "guest/probe_guest.h"
 #include "text/target.h"
@@ -40,6 +41,9 @@ struct evc_verify_part {
 	bool impossible; /* of EVC_VERIFY_UNTESTED: this machine has not what it needs; nothing was tried */
 	struct evc_comparison comparison;
 	const char *how; /* "569 instructions, 584 VM exits", "" when not tried */
+	/* The guest's answer, and its CPU, where it also executed instructions; else NULL. */
+	const struct evc_probe *probe;
+	const struct evc_cpu *cpu;
 };
 
 /* What came of one mode. */
@@ -111,6 +115,18 @@ void evc_verify_table(const struct evc_verify *verify, const struct evc_verify_p
 void evc_verify_summary(const struct evc_verify *verify, const struct evc_verify_proof *proofs, size_t n,
                         struct evc_sink *out);
 json_t *evc_verify_json(const struct evc_verify *verify, const struct evc_verify_proof *proofs, size_t n);
+
+/*
+ * Instructions that a guest at the mode is not shown and can execute: by name, with what could stop them.
+ * They are no difference, since CPUID is what was predicted.
+ */
+void evc_verify_leaks_report(const struct evc_verify_proof *proof, struct evc_sink *out);
+/* How many; -1: no guest executed any. */
+int evc_verify_leaks_count(const struct evc_verify_proof *proof);
+/* Of all modes, each once, with how many modes it leaks at. */
+void evc_verify_leaks_summary(const struct evc_verify_proof *proofs, size_t n, struct evc_sink *out);
+/* Those of one guest, as evc observe has them; NULL: it executed none.  New reference. */
+json_t *evc_verify_leaks_json(const struct evc_verify_part *part);
 
 void evc_verify_cost_report(const struct evc_micro_cost *cost, struct evc_sink *out);
 json_t *evc_verify_cost_json(const struct evc_micro_cost *cost);

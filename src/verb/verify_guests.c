@@ -134,6 +134,22 @@ static const char *how(const struct evc_verify *verify, const struct job *job, c
 	                        probe->host.facts.kernel ? probe->host.facts.kernel : "", accel);
 }
 
+/* The first CPU executed them. */
+static int keep_instructions(const struct evc_verify *verify, struct evc_verify_part *part,
+                             const struct evc_probe *probe, struct evc_error *err)
+{
+	struct evc_cpu *cpu = evc_arena_alloc(verify->arena, sizeof(*cpu));
+
+	if (!cpu)
+		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
+	evc_cpu_decode(&probe->host.cpus[0], cpu);
+	if (probe->outcomes) {
+		part->probe = probe;
+		part->cpu = cpu;
+	}
+	return EVC_OK;
+}
+
 static int judge(const struct evc_verify *verify, const struct job *job, const struct evc_probe *probe,
                  struct evc_error *err)
 {
@@ -158,7 +174,7 @@ static int judge(const struct evc_verify *verify, const struct job *job, const s
 	}
 	evc_verify_conclude(proof, part, first);
 	part->how = how(verify, job, probe);
-	return EVC_OK;
+	return keep_instructions(verify, part, probe, err);
 }
 
 struct watch {

@@ -84,6 +84,7 @@ void evc_verify_report(const struct evc_verify *verify, const struct evc_verify_
 	evc_sink_printf(out, " on %s\n", verify->host.name);
 	for (int i = 0; i < EVC_N_VERIFY_WAYS; i++)
 		put_part(&proof->parts[i], evc_verify_ways[i].title, out);
+	evc_verify_leaks_report(proof, out);
 	if (evc_set_is_empty(&proof->reduced) || proof->state == EVC_VERIFY_UNTESTED)
 		return;
 	evc_sink_puts(out, "  reduced: not shown here, so not proved\n");
@@ -103,6 +104,17 @@ static int mode_width(const struct evc_verify_proof *proofs, size_t n)
 	return (int)width;
 }
 
+/* "-": nobody looked. */
+static void put_leaks(const struct evc_verify_proof *proof, struct evc_sink *out)
+{
+	int count = evc_verify_leaks_count(proof);
+
+	if (count < 0)
+		evc_sink_puts(out, "      -");
+	else
+		evc_sink_printf(out, "  %5d", count);
+}
+
 static void put_column(const struct evc_verify_part *part, struct evc_sink *out)
 {
 	if (part->asked)
@@ -114,7 +126,7 @@ void evc_verify_table(const struct evc_verify *verify, const struct evc_verify_p
 {
 	int width = mode_width(proofs, n);
 
-	evc_sink_printf(out, "%-*s  proved  reduced", width, "mode");
+	evc_sink_printf(out, "%-*s  proved  reduced  leaks", width, "mode");
 	for (int i = 0; i < EVC_N_VERIFY_WAYS; i++)
 		if (verify->ways[i])
 			evc_sink_printf(out, "  %-19s", evc_verify_ways[i].title);
@@ -129,10 +141,12 @@ void evc_verify_table(const struct evc_verify *verify, const struct evc_verify_p
 		evc_sink_pad(out, width - (int)(out->length - before));
 		evc_sink_printf(out, "  %6d  %7d", evc_set_count(&proof->proved),
 		                evc_set_count(&proof->reduced));
+		put_leaks(proof, out);
 		for (int j = 0; j < EVC_N_VERIFY_WAYS; j++)
 			put_column(&proof->parts[j], out);
 		evc_sink_puts(out, "\n");
 	}
+	evc_verify_leaks_summary(proofs, n, out);
 }
 
 /* "A, B and C" of the ways that are in the mask. */
@@ -259,6 +273,9 @@ static json_t *part_json(const struct evc_verify_part *part)
 	for (size_t i = 0; i < comparison->n; i++)
 		json_array_append_new(list, difference_json(&comparison->differences[i]));
 	json_object_set_new(object, "differences", list);
+	list = evc_verify_leaks_json(part);
+	if (list)
+		json_object_set_new(object, "leaks", list);
 	return object;
 }
 
