@@ -27,12 +27,14 @@
 #include "text/json.h"
 
 #include "text/cpus.h"
-#include "text/place.h"
+#include "text/json_tree.h"
+
 #include <string.h>
 
 struct reader {
 	struct evc_json_place place;
 	struct evc_arena *arena;
+	struct evc_arena scratch; /* what was read of one host, until it is one */
 };
 
 /* Hexadecimal with or without 0x, all of the text, of at most this many bits. */
@@ -63,9 +65,8 @@ static bool take_known(struct evc_span *at, int bits, uint64_t *ret_value, uint6
 }
 
 /* "7.1" or "7"; hexadecimal. */
-static bool read_place(const char *key, struct evc_leaf *ret_leaf)
+static bool read_place(struct evc_span at, struct evc_leaf *ret_leaf)
 {
-	struct evc_span at = evc_span_from(key);
 	uint64_t leaf, subleaf = 0;
 
 	if (!take_hex(&at, 32, &leaf) || (evc_span_skip(&at, ".") && !take_hex(&at, 32, &subleaf)) ||
@@ -75,9 +76,8 @@ static bool read_place(const char *key, struct evc_leaf *ret_leaf)
 	return true;
 }
 
-static bool read_registers(const char *text, struct evc_leaf *leaf)
+static bool read_registers(struct evc_span at, struct evc_leaf *leaf)
 {
-	struct evc_span at = evc_span_from(text);
 	uint64_t value, known;
 
 	for (int reg = 0; reg < 4; reg++) {
@@ -90,96 +90,96 @@ static bool read_registers(const char *text, struct evc_leaf *leaf)
 	return !at.length;
 }
 
-static int read_leaves(struct reader *reader, json_t *leaves, struct evc_dump_builder *builder)
+static int fail_in(struct reader *reader, const struct evc_json_value *member, const char *what)
 {
-	const char *key;
-	json_t *value;
+	const char *key = evc_arena_string(&reader->scratch, member->key.text, member->key.length);
 
+	return evc_json_fail_in(&reader->place, key, what);
+}
+
+static int read_leaves(struct reader *reader, const struct evc_json_value *leaves,
+                       struct evc_dump_builder *builder)
+{
 	evc_json_enter(&reader->place, "leaves", 0);
-	if (!json_is_object(leaves))
+	if (!evc_json_is(leaves, EVC_JSON_OBJECT))
 		return evc_json_fail(&reader->place, "expected an object of leaves");
-	json_object_foreach(leaves, key, value)
-	{
+	for (const struct evc_json_value *member = leaves->first; member; member = member->next) {
 		struct evc_leaf leaf;
 
-		if (!read_place(key, &leaf))
-			return evc_json_fail_in(&reader->place, key,
-			                        "expected leaf.subleaf in hexadecimal before this value");
-		if (!json_is_string(value) || !read_registers(json_string_value(value), &leaf))
-			return evc_json_fail_in(
-				&reader->place, key,
-				"expected \"eax ebx ecx edx\", each of 1 to 8 hexadecimal digits, "
-				"value/mask or -");
+		if (!read_place(member->key, &leaf))
+			return fail_in(reader, member,
+			               "expected leaf.subleaf in hexadecimal before this value");
+		if (member->kind != EVC_JSON_STRING || !read_registers(member->text, &leaf))
+			return fail_in(reader, member,
+			               "expected \"eax ebx ecx edx\", each of 1 to 8 hexadecimal digits, "
+			               "value/mask or -");
 		evc_dump_set_bits(builder, &leaf);
 	}
 	evc_json_leave(&reader->place);
 	return EVC_OK;
 }
 
-static int read_msrs(struct reader *reader, json_t *msrs, struct evc_dump_builder *builder)
+static int read_msrs(struct reader *reader, const struct evc_json_value *msrs,
+                     struct evc_dump_builder *builder)
 {
-	const char *key;
-	json_t *value;
-
 	if (!msrs)
 		return EVC_OK;
 	evc_json_enter(&reader->place, "msrs", 0);
-	if (!json_is_object(msrs))
+	if (!evc_json_is(msrs, EVC_JSON_OBJECT))
 		return evc_json_fail(&reader->place, "expected an object of MSRs");
-	json_object_foreach(msrs, key, value)
-	{
-		struct evc_span place = evc_span_from(key), at;
+	for (const struct evc_json_value *member = msrs->first; member; member = member->next) {
+		struct evc_span place = member->key, at = member->text;
 		uint64_t index, number, known;
 
 		if (!take_hex(&place, 32, &index) || place.length)
-			return evc_json_fail_in(&reader->place, key,
-			                        "expected an MSR's index in hexadecimal before this value");
-		at = evc_span_from(json_is_string(value) ? json_string_value(value) : "");
+			return fail_in(reader, member,
+			               "expected an MSR's index in hexadecimal before this value");
 		if (!take_known(&at, 64, &number, &known) || at.length)
-			return evc_json_fail_in(&reader->place, key,
-			                        "expected 1 to 16 hexadecimal digits, value/mask or -");
+			return fail_in(reader, member,
+			               "expected 1 to 16 hexadecimal digits, value/mask or -");
 		evc_dump_set_msr(builder, (uint32_t)index, number, known);
 	}
 	evc_json_leave(&reader->place);
 	return EVC_OK;
 }
 
-static int read_dump(struct reader *reader, json_t *object, struct evc_dump *ret_dump)
+static int read_dump(struct reader *reader, const struct evc_json_value *object, struct evc_dump *ret_dump)
 {
 	struct evc_dump_builder builder;
 	int status;
 
 	evc_dump_begin(&builder, reader->arena);
-	if (!json_is_object(object))
+	if (!evc_json_is(object, EVC_JSON_OBJECT))
 		return evc_json_fail(&reader->place, "expected an object with \"leaves\"");
-	status = read_leaves(reader, json_object_get(object, "leaves"), &builder);
+	status = read_leaves(reader, evc_json_member(object, "leaves"), &builder);
 	if (status == EVC_OK)
-		status = read_msrs(reader, json_object_get(object, "msrs"), &builder);
+		status = read_msrs(reader, evc_json_member(object, "msrs"), &builder);
 	if (status == EVC_OK)
 		status = evc_dump_finish(&builder, ret_dump, reader->place.err);
 	return status;
 }
 
 /* An optional whole number from low to high. */
-static int read_number(struct reader *reader, json_t *object, const char *key, long long low, long long high,
-                       uint32_t *number)
+static int read_number(struct reader *reader, const struct evc_json_value *object, const char *key,
+                       long long low, long long high, uint32_t *number)
 {
-	json_t *value = json_object_get(object, key);
+	const struct evc_json_value *value = evc_json_member(object, key);
 
 	if (!value)
 		return EVC_OK;
-	if (!json_is_integer(value) || json_integer_value(value) < low || json_integer_value(value) > high)
+	if (value->kind != EVC_JSON_INTEGER || value->integer < low || value->integer > high)
 		return evc_json_fail_in(&reader->place, key,
 		                        low ? "expected a whole number from 1 up"
 		                            : "expected a whole number");
-	*number = (uint32_t)json_integer_value(value);
+	*number = (uint32_t)value->integer;
 	return EVC_OK;
 }
 
-static int read_cpu(struct reader *reader, json_t *object, size_t index, struct evc_dump *ret_dump)
+static int read_cpu(struct reader *reader, const struct evc_json_value *object, size_t index,
+                    struct evc_dump *ret_dump)
 {
 	uint32_t number = (uint32_t)index, alike = 1;
-	json_t *skips;
+	const struct evc_json_value *skips;
 	int status = read_dump(reader, object, ret_dump);
 
 	if (status == EVC_OK)
@@ -188,19 +188,23 @@ static int read_cpu(struct reader *reader, json_t *object, size_t index, struct 
 		status = read_number(reader, object, "alike", 1, EVC_MAX_CPUS, &alike);
 	if (status < 0)
 		return status;
-	skips = json_object_get(object, "skips_zero");
-	if (skips && !json_is_boolean(skips))
+	skips = evc_json_member(object, "skips_zero");
+	if (skips && skips->kind != EVC_JSON_TRUE && skips->kind != EVC_JSON_FALSE)
 		return evc_json_fail_in(&reader->place, "skips_zero", "expected true or false");
 	ret_dump->cpu = number;
 	ret_dump->n_alike = alike;
-	ret_dump->skips_zero = json_is_true(skips);
+	ret_dump->skips_zero = evc_json_is(skips, EVC_JSON_TRUE);
 	return EVC_OK;
 }
 
-static int read_cpus(struct reader *reader, json_t *cpus, struct evc_host *host)
+static int read_cpus(struct reader *reader, const struct evc_json_value *cpus, struct evc_host *host)
 {
 	struct evc_dump *dumps;
-	size_t n = json_array_size(cpus);
+	const struct evc_json_value *cpu = evc_json_is(cpus, EVC_JSON_ARRAY) ? cpus->first : NULL;
+	size_t n = 0;
+
+	for (const struct evc_json_value *each = cpu; each; each = each->next)
+		n++;
 
 	evc_json_enter(&reader->place, "cpus", 0);
 	if (!n)
@@ -210,11 +214,11 @@ static int read_cpus(struct reader *reader, json_t *cpus, struct evc_host *host)
 	dumps = evc_arena_array(reader->arena, n, sizeof(*dumps));
 	if (!dumps)
 		return evc_fail(reader->place.err, EVC_ERR_MEMORY, "out of memory");
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++, cpu = cpu->next) {
 		int status;
 
 		evc_json_enter(&reader->place, NULL, i);
-		status = read_cpu(reader, json_array_get(cpus, i), i, &dumps[i]);
+		status = read_cpu(reader, cpu, i, &dumps[i]);
 		for (size_t k = 0; k < i && status == EVC_OK; k++)
 			if (dumps[k].cpu == dumps[i].cpu)
 				status = evc_json_fail(&reader->place,
@@ -230,7 +234,7 @@ static int read_cpus(struct reader *reader, json_t *cpus, struct evc_host *host)
 }
 
 /* An optional measured dump. */
-static int read_measured(struct reader *reader, json_t *object, const char *key,
+static int read_measured(struct reader *reader, const struct evc_json_value *object, const char *key,
                          const struct evc_dump **ret_dump)
 {
 	struct evc_dump *dump;
@@ -252,19 +256,20 @@ static int read_measured(struct reader *reader, json_t *object, const char *key,
 	return EVC_OK;
 }
 
-static int read_string(struct reader *reader, json_t *object, const char *key, const char **text)
+static int read_string(struct reader *reader, const struct evc_json_value *object, const char *key,
+                       const char **text)
 {
-	json_t *value = json_object_get(object, key);
+	const struct evc_json_value *value = evc_json_member(object, key);
 
 	if (!value)
 		return EVC_OK;
-	if (!json_is_string(value))
+	if (value->kind != EVC_JSON_STRING)
 		return evc_json_fail_in(&reader->place, key, "expected a string");
-	*text = evc_arena_name(reader->arena, json_string_value(value), json_string_length(value));
+	*text = evc_arena_name(reader->arena, value->text.text, value->text.length);
 	return *text ? EVC_OK : evc_fail(reader->place.err, EVC_ERR_MEMORY, "out of memory");
 }
 
-static int read_facts(struct reader *reader, json_t *object, struct evc_facts *facts)
+static int read_facts(struct reader *reader, const struct evc_json_value *object, struct evc_facts *facts)
 {
 	const struct {
 		const char *key;
@@ -282,7 +287,7 @@ static int read_facts(struct reader *reader, json_t *object, struct evc_facts *f
 	if (!object)
 		return EVC_OK;
 	evc_json_enter(&reader->place, "facts", 0);
-	if (!json_is_object(object))
+	if (!evc_json_is(object, EVC_JSON_OBJECT))
 		return evc_json_fail(&reader->place, "expected an object of facts");
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
 		status = read_string(reader, object, strings[i].key, strings[i].text);
@@ -303,7 +308,7 @@ static int read_facts(struct reader *reader, json_t *object, struct evc_facts *f
 	return EVC_OK;
 }
 
-static int read_host(struct reader *reader, json_t *root, struct evc_host *host)
+static int read_host(struct reader *reader, const struct evc_json_value *root, struct evc_host *host)
 {
 	uint32_t version = 0;
 	const char *partial = NULL;
@@ -324,13 +329,13 @@ static int read_host(struct reader *reader, json_t *root, struct evc_host *host)
 	if (status == EVC_OK)
 		status = read_string(reader, root, "partial", &partial);
 	if (status == EVC_OK)
-		status = read_facts(reader, json_object_get(root, "facts"), &host->facts);
+		status = read_facts(reader, evc_json_member(root, "facts"), &host->facts);
 	if (status == EVC_OK)
-		status = read_cpus(reader, json_object_get(root, "cpus"), host);
+		status = read_cpus(reader, evc_json_member(root, "cpus"), host);
 	if (status == EVC_OK)
-		status = read_measured(reader, json_object_get(root, "kvm"), "kvm", &host->kvm);
+		status = read_measured(reader, evc_json_member(root, "kvm"), "kvm", &host->kvm);
 	if (status == EVC_OK)
-		status = read_measured(reader, json_object_get(root, "kvm_emulated"), "kvm_emulated",
+		status = read_measured(reader, evc_json_member(root, "kvm_emulated"), "kvm_emulated",
 		                       &host->kvm_emulated);
 	if (status == EVC_OK && partial) {
 		host->reading = EVC_PARTIAL;
@@ -339,35 +344,49 @@ static int read_host(struct reader *reader, json_t *root, struct evc_host *host)
 	return status;
 }
 
+/* The host at the front of the text. */
+static int read_next(struct reader *reader, const char *called, struct evc_hosts *hosts)
+{
+	struct evc_error *err = reader->place.err;
+	const struct evc_json_value *root;
+	struct evc_host host;
+	size_t length;
+	int status;
+
+	evc_arena_reset(&reader->scratch);
+	root = evc_json_tree(&reader->place, &reader->scratch, &length);
+	if (!root)
+		return err ? (int)err->code : EVC_ERR_INPUT;
+	evc_host_begin(&host, called, "json");
+	status = read_host(reader, root, &host);
+	if (status < 0) {
+		if (err && !err->line)
+			err->line = reader->place.line;
+		return status;
+	}
+	if (!*host.name)
+		host.name = called;
+	evc_hosts_add(hosts, reader->arena, &host);
+	evc_json_next(&reader->place, length);
+	return EVC_OK;
+}
+
 static int read(struct evc_span text, const char *name, struct evc_arena *arena, struct evc_hosts *ret_hosts,
                 struct evc_error *err)
 {
 	struct reader reader = { .place = evc_json_begin(text, err), .arena = arena };
-	size_t before = ret_hosts->n, length;
+	size_t before = ret_hosts->n;
+	int status = EVC_OK;
 
-	while (reader.place.text.length) {
-		const char *called = ret_hosts->n == before ? name
-		                                            : evc_arena_printf(arena, "%s-%zu", name,
-		                                                               ret_hosts->n - before + 1);
-		json_t *root = evc_json_load(&reader.place, &length);
-		struct evc_host host;
-		int status;
-
-		if (!root)
-			return err ? (int)err->code : EVC_ERR_INPUT;
-		evc_host_begin(&host, called, "json");
-		status = read_host(&reader, root, &host);
-		json_decref(root);
-		if (status == EVC_OK && !*host.name)
-			host.name = called;
-		if (status < 0) {
-			if (err && !err->line)
-				err->line = reader.place.line;
-			return status;
-		}
-		evc_hosts_add(ret_hosts, arena, &host);
-		evc_json_next(&reader.place, length);
-	}
+	while (reader.place.text.length && status == EVC_OK)
+		status = read_next(&reader,
+		                   ret_hosts->n == before ? name
+		                                          : evc_arena_printf(arena, "%s-%zu", name,
+		                                                             ret_hosts->n - before + 1),
+		                   ret_hosts);
+	evc_arena_free(&reader.scratch);
+	if (status < 0)
+		return status;
 	if (evc_arena_failed(arena))
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	if (ret_hosts->n == before)
