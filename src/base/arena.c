@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Blocks double up to the larger size: a short command touches little, a long one asks seldom. */
 enum { FIRST_BLOCK = 64 * 1024, LARGEST_BLOCK = 1024 * 1024 };
@@ -20,6 +21,24 @@ struct evc_arena_block {
 	alignas(max_align_t) char bytes[];
 };
 
+/*
+ * The pages of a block, all at once: one by one, each costs an exception when it is touched, in a virtual
+ * machine twenty times as much.  A kernel before 5.14 does not know how, and nothing is lost.
+ */
+static void bring_pages(void *block, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+	const uintptr_t page = 4096;
+	uintptr_t first = (uintptr_t)block / page * page, last = ((uintptr_t)block + size) / page * page;
+
+	if (last > first)
+		(void)madvise((char *)block - ((uintptr_t)block - first), last - first, MADV_POPULATE_WRITE);
+#else
+	(void)block;
+	(void)size;
+#endif
+}
+
 static struct evc_arena_block *add_block(struct evc_arena *arena, size_t size)
 {
 	size_t usual = arena->head ? arena->head->size * 2 : FIRST_BLOCK;
@@ -29,10 +48,10 @@ static struct evc_arena_block *add_block(struct evc_arena *arena, size_t size)
 	if (usual > LARGEST_BLOCK)
 		usual = LARGEST_BLOCK;
 	room = size > usual ? size : usual;
-	/* Zeroed when handed out: a page that nobody asks for is never touched. */
 	block = malloc(sizeof(*block) + room);
 	if (!block)
 		return NULL;
+	bring_pages(block, sizeof(*block) + room);
 	*block = (struct evc_arena_block){ .next = arena->head, .size = room };
 	arena->head = block;
 	return block;
