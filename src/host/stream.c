@@ -3,8 +3,10 @@
  * The stream is cut into pieces, one host each: a line of JSON, or the lines from one "HOST name"
  * to the next.  A piece is cut once more, around its name; what is before and behind the name is
  * its text.  All of it goes through a buffer that fits into the second-level cache, so that
- * looking at a byte three times (to find the end, to hash, to compare) costs little more than
- * copying it from the kernel once.
+ * looking at a byte again costs little more than copying it from the kernel once.
+ *
+ * Most pieces were there before.  A few words of a text guess which one it is, and comparing proves
+ * it; only where the guess is wrong all of the text is hashed, to find its kind or that there is none.
  */
 #include "host/stream.h"
 
@@ -17,7 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER = 64 * 1024, FIRST_TABLE = 1024 };
+enum {
+	BUFFER = 256 * 1024,
+	FIRST_TABLE = 1024,
+	GUESSES = 1024, /* a power of two */
+	SAMPLES = 8,    /* words that a guess is made of */
+};
 
 enum form { JSON_LINES, CPUID_HOSTS, OTHER };
 
@@ -46,6 +53,7 @@ struct stream {
 	size_t size_texts;
 	uint32_t *table; /* kinds by hash, from 1; 0: free */
 	size_t size_table;
+	uint32_t *guesses; /* the kind that a sample was last of, from 1; 0: none */
 	struct evc_kinds kinds;
 	struct evc_error *err;
 };
@@ -210,22 +218,38 @@ static uint64_t hash_bytes(struct evc_span text, uint64_t seed)
 	return fold(a ^ word, b ^ k);
 }
 
+/* Words from all over the text, so that kinds which differ in a part of it are mostly told apart. */
+static size_t sample(const struct text *text)
+{
+	struct evc_span span = text->behind;
+	uint64_t hash = span.length;
+
+	for (size_t i = 0; i < SAMPLES && span.length >= sizeof(uint64_t); i++)
+		hash = fold(hash ^ UINT64_C(0x9e3779b97f4a7c15),
+		            load(span.text + (span.length - sizeof(uint64_t)) * i / (SAMPLES - 1)));
+	return hash & (GUESSES - 1);
+}
+
+/* Without its hash. */
 static struct text piece_text(const struct piece *piece)
 {
 	const char *end = piece->text.text + piece->text.length;
 	const char *behind = piece->name.text + piece->name.length;
-	struct text text = {
+
+	return (struct text){
 		.before = { piece->text.text, (size_t)(piece->name.text - piece->text.text) },
 		.behind = { behind, (size_t)(end - behind) },
 	};
-
-	text.hash = hash_bytes(text.behind, hash_bytes(text.before, 0));
-	return text;
 }
 
 static bool same_span(struct evc_span a, struct evc_span b)
 {
 	return a.length == b.length && !memcmp(a.text, b.text, a.length);
+}
+
+static bool same_text(const struct text *a, const struct text *b)
+{
+	return same_span(a->behind, b->behind) && same_span(a->before, b->before);
 }
 
 /* The slot of the text's kind, or the free one where it belongs. */
@@ -237,8 +261,7 @@ static size_t find_slot(const struct stream *stream, const struct text *text)
 	for (; stream->table[slot]; slot = (slot + 1) & mask) {
 		const struct text *other = &stream->texts[stream->table[slot] - 1];
 
-		if (other->hash == text->hash && same_span(other->behind, text->behind) &&
-		    same_span(other->before, text->before))
+		if (other->hash == text->hash && same_text(other, text))
 			break;
 	}
 	return slot;
@@ -318,7 +341,7 @@ static void place_error(const struct stream *stream, const struct piece *piece, 
 }
 
 /* A text that was not there before: keep it, and read it. */
-static int read_kind(struct stream *stream, const struct piece *piece, size_t slot)
+static int read_kind(struct stream *stream, const struct piece *piece, uint64_t hash, size_t slot)
 {
 	struct evc_hosts hosts = { 0 };
 	struct piece kept = *piece;
@@ -332,6 +355,7 @@ static int read_kind(struct stream *stream, const struct piece *piece, size_t sl
 	kept.text.text = copy;
 	kept.name.text = copy + (piece->name.text - piece->text.text);
 	text = piece_text(&kept);
+	text.hash = hash;
 	evc_hosts_read(kept.text, *name ? name : evc_arena_printf(stream->arena, "host-%zu", first + 1),
 	               stream->arena, &hosts, NULL);
 	if (evc_arena_failed(stream->arena))
@@ -355,22 +379,31 @@ static int read_kind(struct stream *stream, const struct piece *piece, size_t sl
 static int read_piece(struct stream *stream, struct piece *piece)
 {
 	struct text text;
+	uint32_t *guess;
 	size_t slot;
+	int status;
 
 	piece->name = stream->form == JSON_LINES ? json_name(piece->text) : cpuid_name(piece->text);
 	if (!evc_span_trim(piece->text).length)
 		return EVC_OK;
-	if (stream->kinds.n * 2 >= stream->size_table) {
-		int status = grow_table(stream);
-
+	text = piece_text(piece);
+	guess = &stream->guesses[sample(&text)];
+	if (*guess && same_text(&stream->texts[*guess - 1], &text)) {
+		count_host(stream, &stream->kinds.items[*guess - 1], piece->name);
+		return EVC_OK;
+	}
+	if (stream->kinds.n * 2 >= stream->size_table && (status = grow_table(stream)) < 0)
+		return status;
+	text.hash = hash_bytes(text.behind, hash_bytes(text.before, 0));
+	slot = find_slot(stream, &text);
+	if (!stream->table[slot]) {
+		status = read_kind(stream, piece, text.hash, slot);
 		if (status < 0)
 			return status;
+	} else {
+		count_host(stream, &stream->kinds.items[stream->table[slot] - 1], piece->name);
 	}
-	text = piece_text(piece);
-	slot = find_slot(stream, &text);
-	if (!stream->table[slot])
-		return read_kind(stream, piece, slot);
-	count_host(stream, &stream->kinds.items[stream->table[slot] - 1], piece->name);
+	*guess = stream->table[slot];
 	return EVC_OK;
 }
 
@@ -440,7 +473,8 @@ static int read_stream(struct stream *stream)
 	int status;
 
 	stream->buffer = evc_arena_alloc(stream->arena, BUFFER);
-	if (!stream->buffer)
+	stream->guesses = evc_arena_array(stream->arena, GUESSES, sizeof(*stream->guesses));
+	if (!stream->buffer || !stream->guesses)
 		return fail_memory(stream->err);
 	stream->size = BUFFER;
 	stream->line = 1;

@@ -119,14 +119,15 @@ int evc_json_string(struct evc_json_place *place, json_t *object, const char *ke
 /* Move past n bytes, counting lines and columns. */
 static void advance(struct evc_json_place *place, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		bool newline = place->text.text[i] == '\n';
+	const char *from = place->text.text, *end = from + n, *newline;
 
-		place->column = newline ? 1 : place->column + 1;
-		place->line += newline;
+	while (from < end && (newline = memchr(from, '\n', (size_t)(end - from)))) {
+		from = newline + 1;
+		place->line++;
+		place->column = 1;
 	}
-	place->text.text += n;
-	place->text.length -= n;
+	place->column += (unsigned)(end - from);
+	evc_span_drop(&place->text, n);
 }
 
 void evc_json_next(struct evc_json_place *place, size_t length)
