@@ -12,32 +12,15 @@
 #include <sys/mman.h>
 
 /* Blocks double up to the larger size: a short command touches little, a long one asks seldom. */
-enum { FIRST_BLOCK = 64 * 1024, LARGEST_BLOCK = 1024 * 1024 };
+enum { FIRST_BLOCK = 64 * 1024, LARGEST_BLOCK = 1024 * 1024, PAGES = 64 * 1024 };
 
 struct evc_arena_block {
 	struct evc_arena_block *next;
 	size_t size;
 	size_t used;
+	size_t brought; /* bytes whose pages are there */
 	alignas(max_align_t) char bytes[];
 };
-
-/*
- * The pages of a block, all at once: one by one, each costs an exception when it is touched, in a virtual
- * machine twenty times as much.  A kernel before 5.14 does not know how, and nothing is lost.
- */
-static void bring_pages(void *block, size_t size)
-{
-#ifdef MADV_POPULATE_WRITE
-	const uintptr_t page = 4096;
-	uintptr_t first = (uintptr_t)block / page * page, last = ((uintptr_t)block + size) / page * page;
-
-	if (last > first)
-		(void)madvise((char *)block - ((uintptr_t)block - first), last - first, MADV_POPULATE_WRITE);
-#else
-	(void)block;
-	(void)size;
-#endif
-}
 
 static struct evc_arena_block *add_block(struct evc_arena *arena, size_t size)
 {
@@ -51,10 +34,29 @@ static struct evc_arena_block *add_block(struct evc_arena *arena, size_t size)
 	block = malloc(sizeof(*block) + room);
 	if (!block)
 		return NULL;
-	bring_pages(block, sizeof(*block) + room);
 	*block = (struct evc_arena_block){ .next = arena->head, .size = room };
 	arena->head = block;
 	return block;
+}
+
+/*
+ * The pages of the next size bytes, and of some more: one by one, each costs an exception when it is touched,
+ * in a virtual machine a dozen times as much.  A kernel before 5.14 does not know how, and nothing is lost.
+ */
+static void bring_pages(struct evc_arena_block *block, size_t size)
+{
+	size_t end = block->used + size;
+
+	if (end <= block->brought)
+		return;
+	end = end > block->size - block->size % PAGES ? block->size : (end / PAGES + 1) * PAGES;
+#ifdef MADV_POPULATE_WRITE
+	char *first = block->bytes + block->brought;
+	size_t before = (uintptr_t)first % 4096;
+
+	(void)madvise(first - before, end - block->brought + before, MADV_POPULATE_WRITE);
+#endif
+	block->brought = end;
 }
 
 /* Bytes as they are handed out: whatever follows is aligned, too. */
@@ -81,6 +83,7 @@ void *evc_arena_alloc(struct evc_arena *arena, size_t size)
 		arena->failed = true;
 		return NULL;
 	}
+	bring_pages(block, size);
 	result = block->bytes + block->used;
 	block->used += size;
 	arena->used += size;
@@ -107,6 +110,7 @@ static bool extend(struct evc_arena *arena, const void *taken, size_t bytes, siz
 	if (!block || (const char *)taken + rounded(bytes) != block->bytes + block->used ||
 	    block->size - block->used < more)
 		return false;
+	bring_pages(block, more);
 	memset(block->bytes + block->used, 0, more);
 	block->used += more;
 	arena->used += more;
