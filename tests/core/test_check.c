@@ -463,6 +463,37 @@ static void where_it_runs_it_fits_again_unless_it_has_more(void **state)
 	}
 }
 
+static void what_equal_cpus_do_not_say_is_told_to_be_taken_as_equal(void **state)
+{
+	(void)state;
+	for (int same = 0; same < 2; same++) {
+		struct evc_findings findings = { .arena = &arena };
+		struct evc_cpu a, b;
+		struct evc_check_side guest = side(HASWELL, &a), host;
+		const struct evc_finding *bit, *msr;
+
+		evc_set_drop(&a.known, EVC_F_UMIP);
+		evc_set_drop(&a.known, EVC_F_RDCL_NO);
+		evc_set_drop(&a.has, EVC_F_RDCL_NO);
+		evc_set_add(&a.has, EVC_F_ARCH_CAPABILITIES);
+		evc_set_add(&a.known, EVC_F_ARCH_CAPABILITIES);
+		a.microcode = 0x49;
+		b = a;
+		b.microcode = same ? 0x49 : 0x4a;
+		host = (struct evc_check_side){ .name = "other", .cpu = &b, .silicon = &b };
+		assert_int_equal(evc_check_move(&guest, &host, NULL, &findings),
+		                 same ? EVC_YES : EVC_UNKNOWN);
+		bit = find(&findings, EVC_FINDING_UNSURE, EVC_F_UMIP);
+		msr = find(&findings, EVC_FINDING_UNSURE, EVC_F_ARCH_CAPABILITIES);
+		assert_non_null(bit);
+		assert_non_null(msr);
+		assert_int_equal(bit->severity, same ? EVC_WARNING : EVC_DOUBT);
+		assert_int_equal(!!strstr(bit->detail, "taken as equal"), same);
+		assert_int_equal(!!strstr(msr->detail, "taken as equal"), same);
+		assert_non_null(strstr(msr->detail, "MSRs"));
+	}
+}
+
 static void who_is_not_identified_is_not_compared_by_signature(void **state)
 {
 	(void)state;
@@ -616,6 +647,7 @@ int main(void)
 		cmocka_unit_test(a_missing_state_component_blocks),
 		cmocka_unit_test(tells_who_could_not_come_back),
 		cmocka_unit_test(where_it_runs_it_fits_again_unless_it_has_more),
+		cmocka_unit_test(what_equal_cpus_do_not_say_is_told_to_be_taken_as_equal),
 		cmocka_unit_test(who_is_not_identified_is_not_compared_by_signature),
 		cmocka_unit_test(clocks_and_nesting_are_risks_that_do_not_block),
 		cmocka_unit_test(guests_of_a_guest_are_a_risk),

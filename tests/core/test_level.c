@@ -80,6 +80,16 @@ static void make_level(struct cluster *cluster)
 	                 EVC_OK);
 }
 
+static void set_truth(struct evc_cpu *cpu, enum evc_feature_id id, enum evc_truth truth)
+{
+	evc_set_drop(&cpu->has, id);
+	evc_set_drop(&cpu->known, id);
+	if (truth != EVC_UNSURE)
+		evc_set_add(&cpu->known, id);
+	if (truth == EVC_PRESENT)
+		evc_set_add(&cpu->has, id);
+}
+
 static const struct evc_finding *find(const struct cluster *cluster, enum evc_finding_kind kind,
                                       enum evc_feature_id id, const char *subject)
 {
@@ -331,6 +341,66 @@ static void a_level_below_the_floor_is_no(void **state)
 	assert_non_null(find(cluster, EVC_FINDING_FLOOR, EVC_N_FEATURES, "intel-haswell"));
 }
 
+static void a_floor_that_may_be_reached_is_a_doubt(void **state)
+{
+	struct cluster *cluster = new_cluster();
+
+	(void)state;
+	set_truth(add_host(cluster, SKYLAKE, "short"), EVC_F_PKU, EVC_UNSURE);
+	cluster->options.floor = mode_called("intel-skylake");
+	make_level(cluster);
+	assert_int_equal(cluster->level.verdict, EVC_UNKNOWN);
+	/* What is wanted is below it, whatever else the hosts may have. */
+	cluster->options.mode = mode_called("intel-haswell");
+	cluster->findings.n = 0;
+	make_level(cluster);
+	assert_int_equal(cluster->level.verdict, EVC_NO);
+	assert_int_equal(find(cluster, EVC_FINDING_FLOOR, EVC_N_FEATURES, "intel-haswell")->severity,
+	                 EVC_BLOCKS);
+}
+
+static void hosts_without_a_common_mode_have_features_in_common_all_the_same(void **state)
+{
+	struct cluster *cluster = new_cluster();
+
+	(void)state;
+	add_host(cluster, HASWELL, "new");
+	add_host(cluster, "p6-intel-pentium-m-processor-1.60ghz", "old"); /* of 32 bits */
+	make_level(cluster);
+	assert_int_equal(cluster->level.verdict, EVC_NO);
+	assert_null(cluster->level.mode);
+	assert_null(cluster->level.psabi);
+	assert_true(evc_set_has(&cluster->level.extra, EVC_F_SSE2));
+}
+
+static void mending_promises_nothing_that_is_not_known(void **state)
+{
+	struct cluster *cluster = new_cluster();
+
+	(void)state;
+	/* Without PKU, which nobody knows, new microcode gains newer versions of Broadwell's mode only. */
+	set_truth(add_host(cluster, SKYLAKE, "short"), EVC_F_PKU, EVC_UNSURE);
+	make_level(cluster);
+	assert_non_null(find_gain(cluster, "short", true));
+	for (size_t i = 0; i < cluster->findings.n; i++)
+		if (cluster->findings.items[i].kind == EVC_FINDING_GAIN)
+			assert_memory_equal(cluster->findings.items[i].other, "intel-broadwell@", 16);
+}
+
+static void only_without_who_holds_it_down_the_level_would_be_higher(void **state)
+{
+	struct cluster *cluster = new_cluster();
+
+	(void)state;
+	add_host(cluster, SKYLAKE, "a");
+	add_host(cluster, HASWELL, "old");
+	add_host(cluster, CASCADELAKE, "b");
+	make_level(cluster);
+	assert_string_equal(find_gain(cluster, "old", false)->other, "intel-skylake");
+	assert_null(find_gain(cluster, "a", false));
+	assert_null(find_gain(cluster, "b", false));
+}
+
 /* A warning that the first host gives, by what the second says of it. */
 static const struct {
 	enum evc_truth second;
@@ -342,16 +412,6 @@ static const struct {
 	{ .second = EVC_ABSENT, .level = EVC_ABSENT, .said = true, .cause = EVC_CAUSE_NONE },
 	{ .second = EVC_UNSURE, .level = EVC_UNSURE, .said = true, .cause = EVC_CAUSE_DUMP },
 };
-
-static void set_truth(struct evc_cpu *cpu, enum evc_feature_id id, enum evc_truth truth)
-{
-	evc_set_drop(&cpu->has, id);
-	evc_set_drop(&cpu->known, id);
-	if (truth != EVC_UNSURE)
-		evc_set_add(&cpu->known, id);
-	if (truth == EVC_PRESENT)
-		evc_set_add(&cpu->has, id);
-}
 
 static void a_warning_that_a_host_cannot_show_is_said(void **state)
 {
@@ -462,6 +522,10 @@ int main(void)
 		cmocka_unit_test(an_unknown_bit_is_no_yes),
 		cmocka_unit_test(a_wanted_mode_is_doubted_by_unknown_and_blocked_by_absent),
 		cmocka_unit_test(a_level_below_the_floor_is_no),
+		cmocka_unit_test(a_floor_that_may_be_reached_is_a_doubt),
+		cmocka_unit_test(hosts_without_a_common_mode_have_features_in_common_all_the_same),
+		cmocka_unit_test(mending_promises_nothing_that_is_not_known),
+		cmocka_unit_test(only_without_who_holds_it_down_the_level_would_be_higher),
 		cmocka_unit_test(a_warning_that_a_host_cannot_show_is_said),
 		cmocka_unit_test(an_immunity_that_not_all_hosts_have_is_said),
 		cmocka_unit_test(lists_a_few_of_many_and_counts_the_rest),

@@ -223,8 +223,23 @@ static void judges_the_vendor_first(void **state)
 	assert_int_equal(evc_mode_satisfied(mode("intel-haswell"), 1, &cpu, NULL, NULL), EVC_NO);
 	assert_int_equal(evc_mode_satisfied(mode("x86-64-v3"), 1, &cpu, NULL, NULL), EVC_YES);
 	cpu.vendor = EVC_VENDOR_OTHER;
+	assert_int_equal(evc_mode_satisfied(mode("intel-haswell"), 1, &cpu, NULL, NULL), EVC_NO);
 	cpu.vendor_id[0] = '\0';
 	assert_int_equal(evc_mode_satisfied(mode("intel-haswell"), 1, &cpu, NULL, NULL), EVC_UNKNOWN);
+	assert_int_equal(evc_mode_best_version(mode("intel-haswell"), &cpu), 0);
+	cpu.vendor = EVC_VENDOR_AMD; /* by what else is known of it */
+	assert_int_equal(evc_mode_satisfied(mode("intel-haswell"), 1, &cpu, NULL, NULL), EVC_NO);
+}
+
+static void version_0_is_the_first_and_one_too_high_the_last(void **state)
+{
+	const struct evc_mode *m = mode("intel-haswell");
+
+	(void)state;
+	assert_ptr_equal(evc_mode_version(m, 0), &m->versions[0]);
+	assert_ptr_equal(evc_mode_version(m, 1), &m->versions[0]);
+	assert_ptr_equal(evc_mode_version(m, (unsigned)m->n_versions), &m->versions[m->n_versions - 1]);
+	assert_ptr_equal(evc_mode_version(m, (unsigned)m->n_versions + 1), &m->versions[m->n_versions - 1]);
 }
 
 static void finds_the_newest_version_without_a_gap(void **state)
@@ -313,6 +328,7 @@ int main(void)
 		cmocka_unit_test(says_where_each_feature_comes_from),
 		cmocka_unit_test(judges_a_cpu_by_what_is_missing_or_not_known),
 		cmocka_unit_test(judges_the_vendor_first),
+		cmocka_unit_test(version_0_is_the_first_and_one_too_high_the_last),
 		cmocka_unit_test(finds_the_newest_version_without_a_gap),
 		cmocka_unit_test(finds_the_best_modes),
 		cmocka_unit_test(two_lines_of_amd_are_both_best),

@@ -337,6 +337,65 @@ static void machine_unknown(struct guest *from, struct guest *to)
 	from->side.machine = to->side.machine = "";
 }
 
+static void machine_unknown_there(struct guest *from, struct guest *to)
+{
+	(void)from;
+	to->side.machine = NULL;
+}
+
+static void accelerator_unknown_here(struct guest *from, struct guest *to)
+{
+	(void)to;
+	from->side.accel = NULL;
+}
+
+static void qemu_unknown_there(struct guest *from, struct guest *to)
+{
+	(void)from;
+	to->side.qemu = NULL;
+}
+
+static void qemu_unknown_here(struct guest *from, struct guest *to)
+{
+	(void)to;
+	from->side.qemu = "";
+}
+
+static void qemu_of_no_number(struct guest *from, struct guest *to)
+{
+	from->side.qemu = to->side.qemu = "master";
+}
+
+static void devices_unknown_there(struct guest *from, struct guest *to)
+{
+	(void)from;
+	to->side.devices = (struct evc_plan_list){ .known = false };
+}
+
+static void reduced_by_nobody_knows_what(struct guest *from, struct guest *to)
+{
+	(void)from;
+	to->side.unavailable.known = false;
+}
+
+static void status_unknown_there(struct guest *from, struct guest *to)
+{
+	(void)from;
+	to->side.status = NULL;
+}
+
+static void guests_of_its_own(struct guest *from, struct guest *to)
+{
+	flip(from, 1, EVC_F_VMX);
+	flip(to, 1, EVC_F_VMX);
+}
+
+static void guests_of_its_own_under_tcg(struct guest *from, struct guest *to)
+{
+	guests_of_its_own(from, to);
+	from->side.accel = to->side.accel = "tcg";
+}
+
 static void other_accelerator(struct guest *from, struct guest *to)
 {
 	(void)from;
@@ -459,6 +518,25 @@ static const struct row {
 	{ "another machine type", other_machine, EVC_NO, EVC_NO, 1, EVC_FINDING_CHANGES, "pc-q35-6.2" },
 	{ "machine types that nobody knows", machine_unknown, EVC_UNKNOWN, EVC_UNKNOWN, 1, EVC_FINDING_NOTE,
 	  "machine type" },
+	{ "a machine type that one side does not tell", machine_unknown_there, EVC_UNKNOWN, EVC_UNKNOWN, 1,
+	  EVC_FINDING_NOTE, "machine type" },
+	{ "an accelerator that one side does not tell", accelerator_unknown_here, EVC_UNKNOWN, EVC_UNKNOWN, 1,
+	  EVC_FINDING_NOTE, "accelerator" },
+	{ "a QEMU there whose version nobody knows", qemu_unknown_there, EVC_UNKNOWN, EVC_UNKNOWN, 1,
+	  EVC_FINDING_NOTE, "version" },
+	{ "a QEMU here whose version nobody knows", qemu_unknown_here, EVC_UNKNOWN, EVC_UNKNOWN, 1,
+	  EVC_FINDING_NOTE, "version" },
+	{ "versions that are no numbers are not equal", qemu_of_no_number, EVC_UNKNOWN, EVC_UNKNOWN, 1,
+	  EVC_FINDING_NOTE, "version" },
+	{ "devices that one side does not tell: QEMU will notice", devices_unknown_there, EVC_YES, EVC_YES, 1,
+	  EVC_FINDING_NOTE, "devices" },
+	{ "what it could not give is not known", reduced_by_nobody_knows_what, EVC_UNKNOWN, EVC_UNKNOWN, 1,
+	  EVC_FINDING_NOTE, "did not give" },
+	{ "a destination of which nobody knows whether it waits", status_unknown_there, EVC_NO, EVC_NO, 1,
+	  EVC_FINDING_NOTE, "not known" },
+	{ "guests of its own, on any of its vCPUs, are a warning", guests_of_its_own, EVC_YES, EVC_YES, 1,
+	  EVC_FINDING_NOTE, "guests of its own" },
+	{ "which TCG never has", guests_of_its_own_under_tcg, EVC_YES, EVC_YES, .n = 0 },
 	{ "another accelerator", other_accelerator, EVC_NO, EVC_NO, 1, EVC_FINDING_CHANGES, "tcg" },
 	{ "a newer QEMU: there, but nobody promises back", newer_qemu, EVC_YES, EVC_UNKNOWN, 1,
 	  EVC_FINDING_NOTE, "newer" },
@@ -522,15 +600,34 @@ static void a_difference_is_one_in_both_directions(void **state)
 	}
 }
 
+static void who_did_not_answer_is_not_the_same(void **state)
+{
+	static struct guest from, to;
+
+	(void)state;
+	for (int silent = 0; silent < 2; silent++) {
+		struct evc_arena arena = { 0 };
+		struct evc_findings findings = { .arena = &arena };
+
+		make(&from, "A", "running");
+		make(&to, "B", "inmigrate");
+		(silent ? &from : &to)->side.why = "no answer";
+		assert_int_equal(evc_plan_same_vcpus(&from.side, &to.side, &findings), EVC_UNKNOWN);
+		assert_int_equal(findings.n, 1);
+		evc_arena_free(&arena);
+	}
+}
+
 int main(void)
 {
 	enum { N = sizeof(rows) / sizeof(rows[0]) };
-	struct CMUnitTest tests[N + 1];
+	struct CMUnitTest tests[N + 2];
 
 	for (size_t i = 0; i < N; i++)
 		tests[i] = (struct CMUnitTest){ .name = rows[i].name,
 			                        .test_func = check_row,
 			                        .initial_state = (void *)&rows[i] };
 	tests[N] = (struct CMUnitTest)cmocka_unit_test(a_difference_is_one_in_both_directions);
+	tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(who_did_not_answer_is_not_the_same);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
