@@ -2,6 +2,7 @@
 #include "verb/verbs.h"
 
 #include "core/diff.h"
+#include "core/side.h"
 #include "text/report.h"
 #include "verb/input.h"
 #include "verb/seen.h"
@@ -37,6 +38,10 @@ struct pair {
 	struct evc_modes modes;
 	struct evc_diff diff;
 	struct evc_seen seen; /* from the first to the second */
+	/* What guests have of one only though the CPUs do not differ in it: the doing of kernels, QEMU,
+	 * options. */
+	struct evc_set offered[2];
+	bool same; /* CPUs and offers in what matters to a move */
 	bool all;
 };
 
@@ -222,11 +227,54 @@ static void put_group(const struct pair *pair, enum evc_diff_group group, struct
 	put_unsure(pair, 1, &part->unsure_b, out);
 }
 
+static void add_parts(struct evc_set sets[static 2], const struct evc_diff *diff)
+{
+	for (int group = 0; group < EVC_N_DIFF_GROUPS; group++) {
+		if (group == EVC_DIFF_IDLE)
+			continue;
+		sets[0] = evc_set_or(&sets[0], &diff->parts[group].only_a);
+		sets[1] = evc_set_or(&sets[1], &diff->parts[group].only_b);
+	}
+}
+
+/* A guest's own dump shows what it was given; between hosts what they can give counts. */
+static void compare_offers(struct pair *pair, const struct evc_check_side sides[static 2])
+{
+	struct evc_set offered[2] = { 0 }, own[2] = { 0 };
+	struct evc_diff diff;
+
+	pair->same = pair->diff.same;
+	if (!sides[0].cpu || !sides[1].cpu || evc_side_offer(&sides[0])->basis == EVC_OFFER_GIVEN ||
+	    evc_side_offer(&sides[1])->basis == EVC_OFFER_GIVEN)
+		return;
+	evc_diff_make(sides[0].cpu, sides[1].cpu, &pair->modes, &diff);
+	pair->same &= diff.same;
+	add_parts(offered, &diff);
+	add_parts(own, &pair->diff);
+	for (int i = 0; i < 2; i++)
+		pair->offered[i] = evc_set_minus(&offered[i], &own[i]);
+}
+
+static void put_offers(const struct pair *pair, struct evc_sink *out)
+{
+	if (evc_set_is_empty(&pair->offered[0]) && evc_set_is_empty(&pair->offered[1]))
+		return;
+	evc_sink_puts(out, "what KVM and QEMU make guests see, beyond what the CPUs differ in\n");
+	put_set("only guests of", pair->name[0], &pair->offered[0], out);
+	put_set("only guests of", pair->name[1], &pair->offered[1], out);
+}
+
 /* The first line: how much is lost by a move in each direction. */
 static void put_summary(const struct pair *pair, struct evc_sink *out)
 {
 	int n[2] = { 0 };
 
+	if (pair->diff.same && !pair->same) {
+		evc_sink_printf(out,
+		                "%s and %s are the same CPU, but their guests may see another one each\n",
+		                pair->name[0], pair->name[1]);
+		return;
+	}
 	if (pair->diff.same) {
 		evc_sink_printf(out, "%s and %s are the same in what matters to a move\n", pair->name[0],
 		                pair->name[1]);
@@ -251,6 +299,7 @@ static void put_text(const struct pair *pair, struct evc_sink *out)
 	put_identity(pair, out);
 	for (int group = 0; group < EVC_N_DIFF_GROUPS; group++)
 		put_group(pair, (enum evc_diff_group)group, out);
+	put_offers(pair, out);
 	evc_seen_print(&pair->seen, "as Linux shows it, from the first to the second", out);
 }
 
@@ -307,9 +356,11 @@ static void put_json(const struct pair *pair, struct evc_sink *out)
 	for (int group = 0; group < EVC_N_DIFF_GROUPS; group++)
 		json_object_set_new(groups, evc_diff_group_name((enum evc_diff_group)group),
 		                    part_json(pair, &pair->diff.parts[group]));
-	evc_report_json(json_pack("{s:b, s:o, s:o, s:o, s:o}", "same", pair->diff.same, "a",
+	evc_report_json(json_pack("{s:b, s:o, s:o, s:o, s:{s:o, s:o}, s:o}", "same", pair->same, "a",
 	                          identity_json(&pair->cpu[0], pair->name[0]), "b",
-	                          identity_json(&pair->cpu[1], pair->name[1]), "groups", groups, "linux",
+	                          identity_json(&pair->cpu[1], pair->name[1]), "groups", groups, "guests",
+	                          "only_a", evc_report_set_json(&pair->offered[0]), "only_b",
+	                          evc_report_set_json(&pair->offered[1]), "linux",
 	                          evc_seen_json(&pair->seen)),
 	                out);
 }
@@ -320,20 +371,23 @@ static int run(struct evc_command *command, struct evc_error *err)
 	struct evc_dump none = { 0 };
 	const struct evc_dump *dumps[2] = { &none, &none };
 	const struct evc_linux_tree *tree = NULL;
+	const struct evc_offer_options options = { .view = EVC_VIEW_AUTO };
+	struct evc_check_side sides[2] = { 0 };
+	struct evc_host hosts[2];
 	int status;
 
 	if (command->args.n_operands != 2)
 		return evc_fail(err, EVC_ERR_USAGE, "name two files");
 	status = evc_input_modes(command, &pair.modes, err);
 	for (int i = 0; i < 2 && status >= 0; i++) {
-		struct evc_host host;
-
-		status = evc_input_host(command, command->args.operands[i], &host, err);
+		status = evc_input_host(command, command->args.operands[i], &hosts[i], err);
+		if (status >= 0)
+			status = evc_side_make(&hosts[i], &options, command->arena, &sides[i], NULL, err);
 		if (status < 0)
 			break;
-		pair.name[i] = host.name;
-		evc_cpu_decode_host(&host, &pair.cpu[i]);
-		dumps[i] = host.n_cpus ? host.cpus : &none;
+		pair.name[i] = hosts[i].name;
+		evc_cpu_decode_host(&hosts[i], &pair.cpu[i]);
+		dumps[i] = hosts[i].n_cpus ? hosts[i].cpus : &none;
 	}
 	if (status >= 0)
 		status = evc_seen_tree(&command->args, &tree, err);
@@ -342,18 +396,20 @@ static int run(struct evc_command *command, struct evc_error *err)
 	if (status < 0)
 		return status;
 	evc_diff_make(&pair.cpu[0], &pair.cpu[1], &pair.modes, &pair.diff);
+	compare_offers(&pair, sides);
 	if (command->json)
 		put_json(&pair, command->out);
 	else
 		put_text(&pair, command->out);
-	return pair.diff.same ? 0 : 1;
+	return pair.same ? 0 : 1;
 }
 
 const struct evc_verb evc_verb_diff = {
 	.name = "diff",
 	.summary = "say how two CPUs differ, by what the differences mean",
 	.operands = "FILE FILE",
-	.help = "Exit status 0: the same in what matters to a move, 1: they differ.\n"
+	.help = "Exit status 0: the same in what matters to a move, 1: they differ. Between hosts, what their KVM\n"
+		"and QEMU make guests see counts as well: two captures tell what an update of them changed.\n"
 		"Features are listed by the mode that first has them: what a level below it takes away.\n"
 		"  evc diff web1.json web3.json",
 	.params = params,
