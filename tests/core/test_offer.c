@@ -66,6 +66,7 @@ static struct evc_offer offer_of(const struct evc_host *host, const struct evc_o
 #define MILAN "machines/amd-19h-zen3-2xepyc-7763.json"
 #define ROME "kvm-hosts/epyc-7502-32-core.json"
 #define SKYLAKE "kvm-hosts/core-i5-6600.json"
+#define ICELAKE "kvm-hosts/ice-lake-server.json"
 #define ALDER "kvm-hosts/core-i7-1270p.json"
 #define GRANITE "kvm-hosts/xeon-6788p.json"
 
@@ -205,6 +206,19 @@ static const struct rule_row rule_rows[] = {
 	  "fb-clear",
 	  EVC_ABSENT,
 	  0 },
+	{ "performance samples into a guest's memory: Ice Lake's servers",
+	  ICELAKE,
+	  { .kernel = "6.1.4" },
+	  "ds",
+	  EVC_PRESENT,
+	  0 },
+	{ "later CPUs by the format of their samples, which this dump does not tell",
+	  SAPPHIRE,
+	  { .kernel = "6.12.8" },
+	  "ds",
+	  EVC_UNSURE,
+	  0 },
+	{ "no CPU before there was the option", ICELAKE, { .kernel = "5.10.262" }, "ds", EVC_ABSENT, 0 },
 	{ "arch-capabilities on AMD, to QEMU 10.1",
 	  MILAN,
 	  { .qemu = "10.0" },
