@@ -332,7 +332,7 @@ void evc_kvm_predict(const struct evc_kvm_machine *machine, struct evc_kvm_answe
 }
 
 /* Bits pass QEMU by name, for guests that can be migrated. */
-static bool qemu_passes(enum evc_feature_id id, unsigned version)
+static bool qemu_passes(enum evc_feature_id id, unsigned version, bool nested)
 {
 	const struct evc_feature *feature = &evc_features[id];
 
@@ -341,7 +341,7 @@ static bool qemu_passes(enum evc_feature_id id, unsigned version)
 	if (evc_set_has(&evc_qemu_unmigratable, id))
 		return false;
 	return evc_set_has(&evc_qemu_automatic, id) || evc_set_has(&evc_qemu_supplied, id) ||
-	       evc_qemu_names(id, version);
+	       evc_qemu_names(id, version) || (nested && evc_qemu_passes_nested(id, version));
 }
 
 void evc_kvm_qemu_layer(const struct evc_kvm_machine *machine, struct evc_kvm_answer *answer)
@@ -367,7 +367,8 @@ void evc_kvm_qemu_layer(const struct evc_kvm_machine *machine, struct evc_kvm_an
 	if (!machine->nested)
 		answer->may[EVC_F_VMX] = answer->may[EVC_F_SVM] = EVC_MAY_NO;
 	for (unsigned id = 0; id < EVC_N_FEATURES; id++)
-		if (answer->may[id] != EVC_MAY_NO && !qemu_passes((enum evc_feature_id)id, machine->qemu))
+		if (answer->may[id] != EVC_MAY_NO &&
+		    !qemu_passes((enum evc_feature_id)id, machine->qemu, machine->nested))
 			answer->may[id] = EVC_MAY_NO;
 	for (size_t i = 0; i < evc_n_kvm_needs; i++) {
 		enum evc_feature_id feature = evc_kvm_needs[i].feature;

@@ -20,6 +20,11 @@ bool evc_qemu_names(enum evc_feature_id id, unsigned version)
 	return evc_qemu_properties[id].since && evc_qemu_properties[id].since <= version;
 }
 
+bool evc_qemu_passes_nested(enum evc_feature_id id, unsigned version)
+{
+	return evc_qemu_properties[id].nested && evc_qemu_properties[id].nested <= version;
+}
+
 bool evc_qemu_tcg_shows(enum evc_feature_id id, unsigned version)
 {
 	const struct evc_qemu_property *property = &evc_qemu_properties[id];

@@ -18,6 +18,7 @@ struct evc_qemu_property {
 	uint16_t since;               /* 0: no QEMU has a property for it */
 	uint16_t tcg_first, tcg_last; /* releases whose TCG can show it, 0: none */
 	uint16_t libvirt;             /* oldest libvirt known to name it, 0: none */
+	uint16_t nested;              /* passes to guests that run guests since, 0: never, or as all else */
 };
 
 /* A property that takes the place of a machine type's default. */
@@ -45,6 +46,9 @@ extern const struct evc_set evc_qemu_libvirt_base; /* what the model kvm64 has *
 
 /* "7.2.22" or "10.0": 702, 1000; false when it is none. */
 bool evc_qemu_version(const char *text, unsigned *ret_version);
+
+/* Of the MSRs of VMX: does this QEMU pass it to a guest that may run guests? */
+bool evc_qemu_passes_nested(enum evc_feature_id id, unsigned version);
 
 /* Has this QEMU a property for it; can its TCG show it?  Between two releases that were tried: no. */
 bool evc_qemu_names(enum evc_feature_id id, unsigned version);

@@ -45,6 +45,8 @@ struct recording {
 	const char *unknown;   /* what the dump does not tell */
 };
 
+enum { VMX_EPT_VPID_CAP = 0x48c };
+
 #define EVERY_REASON "automatic qemu kernel vendor itself"
 #define AUTOMATIC " ht "
 #define AUTOMATIC_AMD " ht topoext "
@@ -186,20 +188,53 @@ static uint64_t bit_in(const struct evc_host *host, unsigned id)
 	return leaf ? evc_bit_get(bit, leaf->value[bit.reg]) : 0;
 }
 
+static bool of_vmx(unsigned id)
+{
+	struct evc_bit bit = evc_features[id].bit;
+
+	return bit.reg == EVC_MSR && bit.leaf >= EVC_MSR_VMX_FIRST && bit.leaf <= EVC_MSR_VMX_LAST;
+}
+
+/*
+ * The MSRs of VMX, of which the recording has only what was switched on.  QEMU calls two bits
+ * vmx-invept-single-context, of which libvirt keeps one.  Old files of libvirt hold the half of what may be
+ * set in the place of the one that must.
+ */
+static bool given_nested(const struct recording *recording, const struct parts *parts, unsigned id,
+                         uint64_t *ret_given)
+{
+	struct evc_bit bit = evc_features[id].bit;
+	unsigned version;
+
+	assert_true(evc_qemu_version(recording->options.qemu, &version));
+	if (!evc_qemu_passes_nested((enum evc_feature_id)id, version) ||
+	    id == EVC_F_VMX_INVVPID_SINGLE_CONTEXT)
+		return false;
+	evc_dump_register(&parts->on.cpus[0], bit.leaf, 0, EVC_MSR, ret_given);
+	if (!*ret_given)
+		return false;
+	*ret_given = bit_in(&parts->on, id);
+	if (bit.lo >= 32 && bit.leaf != VMX_EPT_VPID_CAP) {
+		bit.lo = (uint8_t)(bit.lo - 32);
+		bit.hi = (uint8_t)(bit.hi - 32);
+		*ret_given |= evc_dump_get(&parts->on.cpus[0], bit, NULL);
+	}
+	return true;
+}
+
 /*
  * What a guest had; false when the recording does not tell.  A feature that the host has and that was
- * neither switched on nor off had no name in its libvirt.  libvirt's files hold the two halves of the MSRs
- * of VMX now one way, now the other.
+ * neither switched on nor off had no name in its libvirt.
  */
 static bool given(const struct recording *recording, const struct parts *parts, unsigned id,
                   uint64_t *ret_given)
 {
-	struct evc_bit bit = evc_features[id].bit;
 	uint64_t raw = bit_in(&parts->raw, id), on = bit_in(&parts->on, id), off = bit_in(&parts->off, id);
 
-	if (!evc_feature_is_bit(&evc_features[id]) ||
-	    (bit.reg == EVC_MSR && bit.leaf >= EVC_MSR_VMX_FIRST && bit.leaf <= EVC_MSR_VMX_LAST))
+	if (!evc_feature_is_bit(&evc_features[id]))
 		return false;
+	if (of_vmx(id))
+		return given_nested(recording, parts, id, ret_given);
 	if (!on && !off && (raw || !evc_libvirt_names((enum evc_feature_id)id, recording->libvirt)))
 		return false;
 	*ret_given = (raw & ~off) | on;
@@ -249,7 +284,8 @@ static void compare(const struct recording *recording)
 		unknown += !known;
 		wrong_yes += known && got > want;
 		wrong_no += known && got < want;
-		if (known == is_named(recording->unknown, id))
+		/* Most of VMX hangs on registers that were not recorded. */
+		if (known == is_named(recording->unknown, id) && !(of_vmx(id) && !known))
 			fail_msg("%s: %s is %sknown", recording->name, evc_features[id].name,
 			         known ? "" : "not ");
 		if (known && (got == want) == is_explained(recording, id, EVERY_REASON))
