@@ -27,14 +27,12 @@
 #include "text/json.h"
 
 #include "text/cpus.h"
-#include "text/json_tree.h"
-
+#include "text/place.h"
 #include <string.h>
 
 struct reader {
 	struct evc_json_place place;
 	struct evc_arena *arena;
-	struct evc_arena scratch; /* what was read of one host, until it is one */
 };
 
 /* Hexadecimal with or without 0x, all of the text, of at most this many bits. */
@@ -65,8 +63,9 @@ static bool take_known(struct evc_span *at, int bits, uint64_t *ret_value, uint6
 }
 
 /* "7.1" or "7"; hexadecimal. */
-static bool read_place(struct evc_span at, struct evc_leaf *ret_leaf)
+static bool read_place(const char *key, struct evc_leaf *ret_leaf)
 {
+	struct evc_span at = evc_span_from(key);
 	uint64_t leaf, subleaf = 0;
 
 	if (!take_hex(&at, 32, &leaf) || (evc_span_skip(&at, ".") && !take_hex(&at, 32, &subleaf)) ||
@@ -76,8 +75,9 @@ static bool read_place(struct evc_span at, struct evc_leaf *ret_leaf)
 	return true;
 }
 
-static bool read_registers(struct evc_span at, struct evc_leaf *leaf)
+static bool read_registers(const char *text, struct evc_leaf *leaf)
 {
+	struct evc_span at = evc_span_from(text);
 	uint64_t value, known;
 
 	for (int reg = 0; reg < 4; reg++) {
@@ -90,96 +90,96 @@ static bool read_registers(struct evc_span at, struct evc_leaf *leaf)
 	return !at.length;
 }
 
-static int fail_in(struct reader *reader, const struct evc_json_value *member, const char *what)
+static int read_leaves(struct reader *reader, json_t *leaves, struct evc_dump_builder *builder)
 {
-	const char *key = evc_arena_string(&reader->scratch, member->key.text, member->key.length);
+	const char *key;
+	json_t *value;
 
-	return evc_json_fail_in(&reader->place, key, what);
-}
-
-static int read_leaves(struct reader *reader, const struct evc_json_value *leaves,
-                       struct evc_dump_builder *builder)
-{
 	evc_json_enter(&reader->place, "leaves", 0);
-	if (!evc_json_is(leaves, EVC_JSON_OBJECT))
+	if (!json_is_object(leaves))
 		return evc_json_fail(&reader->place, "expected an object of leaves");
-	for (const struct evc_json_value *member = leaves->first; member; member = member->next) {
+	json_object_foreach(leaves, key, value)
+	{
 		struct evc_leaf leaf;
 
-		if (!read_place(member->key, &leaf))
-			return fail_in(reader, member,
-			               "expected leaf.subleaf in hexadecimal before this value");
-		if (member->kind != EVC_JSON_STRING || !read_registers(member->text, &leaf))
-			return fail_in(reader, member,
-			               "expected \"eax ebx ecx edx\", each of 1 to 8 hexadecimal digits, "
-			               "value/mask or -");
+		if (!read_place(key, &leaf))
+			return evc_json_fail_in(&reader->place, key,
+			                        "expected leaf.subleaf in hexadecimal before this value");
+		if (!json_is_string(value) || !read_registers(json_string_value(value), &leaf))
+			return evc_json_fail_in(
+				&reader->place, key,
+				"expected \"eax ebx ecx edx\", each of 1 to 8 hexadecimal digits, "
+				"value/mask or -");
 		evc_dump_set_bits(builder, &leaf);
 	}
 	evc_json_leave(&reader->place);
 	return EVC_OK;
 }
 
-static int read_msrs(struct reader *reader, const struct evc_json_value *msrs,
-                     struct evc_dump_builder *builder)
+static int read_msrs(struct reader *reader, json_t *msrs, struct evc_dump_builder *builder)
 {
+	const char *key;
+	json_t *value;
+
 	if (!msrs)
 		return EVC_OK;
 	evc_json_enter(&reader->place, "msrs", 0);
-	if (!evc_json_is(msrs, EVC_JSON_OBJECT))
+	if (!json_is_object(msrs))
 		return evc_json_fail(&reader->place, "expected an object of MSRs");
-	for (const struct evc_json_value *member = msrs->first; member; member = member->next) {
-		struct evc_span place = member->key, at = member->text;
+	json_object_foreach(msrs, key, value)
+	{
+		struct evc_span place = evc_span_from(key), at;
 		uint64_t index, number, known;
 
 		if (!take_hex(&place, 32, &index) || place.length)
-			return fail_in(reader, member,
-			               "expected an MSR's index in hexadecimal before this value");
+			return evc_json_fail_in(&reader->place, key,
+			                        "expected an MSR's index in hexadecimal before this value");
+		at = evc_span_from(json_is_string(value) ? json_string_value(value) : "");
 		if (!take_known(&at, 64, &number, &known) || at.length)
-			return fail_in(reader, member,
-			               "expected 1 to 16 hexadecimal digits, value/mask or -");
+			return evc_json_fail_in(&reader->place, key,
+			                        "expected 1 to 16 hexadecimal digits, value/mask or -");
 		evc_dump_set_msr(builder, (uint32_t)index, number, known);
 	}
 	evc_json_leave(&reader->place);
 	return EVC_OK;
 }
 
-static int read_dump(struct reader *reader, const struct evc_json_value *object, struct evc_dump *ret_dump)
+static int read_dump(struct reader *reader, json_t *object, struct evc_dump *ret_dump)
 {
 	struct evc_dump_builder builder;
 	int status;
 
 	evc_dump_begin(&builder, reader->arena);
-	if (!evc_json_is(object, EVC_JSON_OBJECT))
+	if (!json_is_object(object))
 		return evc_json_fail(&reader->place, "expected an object with \"leaves\"");
-	status = read_leaves(reader, evc_json_member(object, "leaves"), &builder);
+	status = read_leaves(reader, json_object_get(object, "leaves"), &builder);
 	if (status == EVC_OK)
-		status = read_msrs(reader, evc_json_member(object, "msrs"), &builder);
+		status = read_msrs(reader, json_object_get(object, "msrs"), &builder);
 	if (status == EVC_OK)
 		status = evc_dump_finish(&builder, ret_dump, reader->place.err);
 	return status;
 }
 
 /* An optional whole number from low to high. */
-static int read_number(struct reader *reader, const struct evc_json_value *object, const char *key,
-                       long long low, long long high, uint32_t *number)
+static int read_number(struct reader *reader, json_t *object, const char *key, long long low, long long high,
+                       uint32_t *number)
 {
-	const struct evc_json_value *value = evc_json_member(object, key);
+	json_t *value = json_object_get(object, key);
 
 	if (!value)
 		return EVC_OK;
-	if (value->kind != EVC_JSON_INTEGER || value->integer < low || value->integer > high)
+	if (!json_is_integer(value) || json_integer_value(value) < low || json_integer_value(value) > high)
 		return evc_json_fail_in(&reader->place, key,
 		                        low ? "expected a whole number from 1 up"
 		                            : "expected a whole number");
-	*number = (uint32_t)value->integer;
+	*number = (uint32_t)json_integer_value(value);
 	return EVC_OK;
 }
 
-static int read_cpu(struct reader *reader, const struct evc_json_value *object, size_t index,
-                    struct evc_dump *ret_dump)
+static int read_cpu(struct reader *reader, json_t *object, size_t index, struct evc_dump *ret_dump)
 {
 	uint32_t number = (uint32_t)index, alike = 1;
-	const struct evc_json_value *skips;
+	json_t *skips;
 	int status = read_dump(reader, object, ret_dump);
 
 	if (status == EVC_OK)
@@ -188,23 +188,19 @@ static int read_cpu(struct reader *reader, const struct evc_json_value *object, 
 		status = read_number(reader, object, "alike", 1, EVC_MAX_CPUS, &alike);
 	if (status < 0)
 		return status;
-	skips = evc_json_member(object, "skips_zero");
-	if (skips && skips->kind != EVC_JSON_TRUE && skips->kind != EVC_JSON_FALSE)
+	skips = json_object_get(object, "skips_zero");
+	if (skips && !json_is_boolean(skips))
 		return evc_json_fail_in(&reader->place, "skips_zero", "expected true or false");
 	ret_dump->cpu = number;
 	ret_dump->n_alike = alike;
-	ret_dump->skips_zero = evc_json_is(skips, EVC_JSON_TRUE);
+	ret_dump->skips_zero = json_is_true(skips);
 	return EVC_OK;
 }
 
-static int read_cpus(struct reader *reader, const struct evc_json_value *cpus, struct evc_host *host)
+static int read_cpus(struct reader *reader, json_t *cpus, struct evc_host *host)
 {
 	struct evc_dump *dumps;
-	const struct evc_json_value *cpu = evc_json_is(cpus, EVC_JSON_ARRAY) ? cpus->first : NULL;
-	size_t n = 0;
-
-	for (const struct evc_json_value *each = cpu; each; each = each->next)
-		n++;
+	size_t n = json_array_size(cpus);
 
 	evc_json_enter(&reader->place, "cpus", 0);
 	if (!n)
@@ -214,11 +210,11 @@ static int read_cpus(struct reader *reader, const struct evc_json_value *cpus, s
 	dumps = evc_arena_array(reader->arena, n, sizeof(*dumps));
 	if (!dumps)
 		return evc_fail(reader->place.err, EVC_ERR_MEMORY, "out of memory");
-	for (size_t i = 0; i < n; i++, cpu = cpu->next) {
+	for (size_t i = 0; i < n; i++) {
 		int status;
 
 		evc_json_enter(&reader->place, NULL, i);
-		status = read_cpu(reader, cpu, i, &dumps[i]);
+		status = read_cpu(reader, json_array_get(cpus, i), i, &dumps[i]);
 		for (size_t k = 0; k < i && status == EVC_OK; k++)
 			if (dumps[k].cpu == dumps[i].cpu)
 				status = evc_json_fail(&reader->place,
@@ -234,7 +230,7 @@ static int read_cpus(struct reader *reader, const struct evc_json_value *cpus, s
 }
 
 /* An optional measured dump. */
-static int read_measured(struct reader *reader, const struct evc_json_value *object, const char *key,
+static int read_measured(struct reader *reader, json_t *object, const char *key,
                          const struct evc_dump **ret_dump)
 {
 	struct evc_dump *dump;
@@ -256,20 +252,19 @@ static int read_measured(struct reader *reader, const struct evc_json_value *obj
 	return EVC_OK;
 }
 
-static int read_string(struct reader *reader, const struct evc_json_value *object, const char *key,
-                       const char **text)
+static int read_string(struct reader *reader, json_t *object, const char *key, const char **text)
 {
-	const struct evc_json_value *value = evc_json_member(object, key);
+	json_t *value = json_object_get(object, key);
 
 	if (!value)
 		return EVC_OK;
-	if (value->kind != EVC_JSON_STRING)
+	if (!json_is_string(value))
 		return evc_json_fail_in(&reader->place, key, "expected a string");
-	*text = evc_arena_name(reader->arena, value->text.text, value->text.length);
+	*text = evc_arena_name(reader->arena, json_string_value(value), json_string_length(value));
 	return *text ? EVC_OK : evc_fail(reader->place.err, EVC_ERR_MEMORY, "out of memory");
 }
 
-static int read_facts(struct reader *reader, const struct evc_json_value *object, struct evc_facts *facts)
+static int read_facts(struct reader *reader, json_t *object, struct evc_facts *facts)
 {
 	const struct {
 		const char *key;
@@ -287,7 +282,7 @@ static int read_facts(struct reader *reader, const struct evc_json_value *object
 	if (!object)
 		return EVC_OK;
 	evc_json_enter(&reader->place, "facts", 0);
-	if (!evc_json_is(object, EVC_JSON_OBJECT))
+	if (!json_is_object(object))
 		return evc_json_fail(&reader->place, "expected an object of facts");
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
 		status = read_string(reader, object, strings[i].key, strings[i].text);
@@ -308,7 +303,7 @@ static int read_facts(struct reader *reader, const struct evc_json_value *object
 	return EVC_OK;
 }
 
-static int read_host(struct reader *reader, const struct evc_json_value *root, struct evc_host *host)
+static int read_host(struct reader *reader, json_t *root, struct evc_host *host)
 {
 	uint32_t version = 0;
 	const char *partial = NULL;
@@ -329,13 +324,13 @@ static int read_host(struct reader *reader, const struct evc_json_value *root, s
 	if (status == EVC_OK)
 		status = read_string(reader, root, "partial", &partial);
 	if (status == EVC_OK)
-		status = read_facts(reader, evc_json_member(root, "facts"), &host->facts);
+		status = read_facts(reader, json_object_get(root, "facts"), &host->facts);
 	if (status == EVC_OK)
-		status = read_cpus(reader, evc_json_member(root, "cpus"), host);
+		status = read_cpus(reader, json_object_get(root, "cpus"), host);
 	if (status == EVC_OK)
-		status = read_measured(reader, evc_json_member(root, "kvm"), "kvm", &host->kvm);
+		status = read_measured(reader, json_object_get(root, "kvm"), "kvm", &host->kvm);
 	if (status == EVC_OK)
-		status = read_measured(reader, evc_json_member(root, "kvm_emulated"), "kvm_emulated",
+		status = read_measured(reader, json_object_get(root, "kvm_emulated"), "kvm_emulated",
 		                       &host->kvm_emulated);
 	if (status == EVC_OK && partial) {
 		host->reading = EVC_PARTIAL;
@@ -344,49 +339,35 @@ static int read_host(struct reader *reader, const struct evc_json_value *root, s
 	return status;
 }
 
-/* The host at the front of the text. */
-static int read_next(struct reader *reader, const char *called, struct evc_hosts *hosts)
-{
-	struct evc_error *err = reader->place.err;
-	const struct evc_json_value *root;
-	struct evc_host host;
-	size_t length;
-	int status;
-
-	evc_arena_reset(&reader->scratch);
-	root = evc_json_tree(&reader->place, &reader->scratch, &length);
-	if (!root)
-		return err ? (int)err->code : EVC_ERR_INPUT;
-	evc_host_begin(&host, called, "json");
-	status = read_host(reader, root, &host);
-	if (status < 0) {
-		if (err && !err->line)
-			err->line = reader->place.line;
-		return status;
-	}
-	if (!*host.name)
-		host.name = called;
-	evc_hosts_add(hosts, reader->arena, &host);
-	evc_json_next(&reader->place, length);
-	return EVC_OK;
-}
-
 static int read(struct evc_span text, const char *name, struct evc_arena *arena, struct evc_hosts *ret_hosts,
                 struct evc_error *err)
 {
 	struct reader reader = { .place = evc_json_begin(text, err), .arena = arena };
-	size_t before = ret_hosts->n;
-	int status = EVC_OK;
+	size_t before = ret_hosts->n, length;
 
-	while (reader.place.text.length && status == EVC_OK)
-		status = read_next(&reader,
-		                   ret_hosts->n == before ? name
-		                                          : evc_arena_printf(arena, "%s-%zu", name,
-		                                                             ret_hosts->n - before + 1),
-		                   ret_hosts);
-	evc_arena_free(&reader.scratch);
-	if (status < 0)
-		return status;
+	while (reader.place.text.length) {
+		const char *called = ret_hosts->n == before ? name
+		                                            : evc_arena_printf(arena, "%s-%zu", name,
+		                                                               ret_hosts->n - before + 1);
+		json_t *root = evc_json_load(&reader.place, &length);
+		struct evc_host host;
+		int status;
+
+		if (!root)
+			return err ? (int)err->code : EVC_ERR_INPUT;
+		evc_host_begin(&host, called, "json");
+		status = read_host(&reader, root, &host);
+		json_decref(root);
+		if (status == EVC_OK && !*host.name)
+			host.name = called;
+		if (status < 0) {
+			if (err && !err->line)
+				err->line = reader.place.line;
+			return status;
+		}
+		evc_hosts_add(ret_hosts, arena, &host);
+		evc_json_next(&reader.place, length);
+	}
 	if (evc_arena_failed(arena))
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	if (ret_hosts->n == before)
