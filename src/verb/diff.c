@@ -389,6 +389,10 @@ static int run(struct evc_command *command, struct evc_error *err)
 		evc_cpu_decode_host(&hosts[i], &pair.cpu[i]);
 		dumps[i] = hosts[i].n_cpus ? hosts[i].cpus : &none;
 	}
+	/* Two captures of one machine are told apart by their files. */
+	for (int i = 0; status >= 0 && i < 2; i++)
+		if (!strcmp(hosts[0].name, hosts[1].name))
+			pair.name[i] = command->args.operands[i];
 	if (status >= 0)
 		status = evc_seen_tree(&command->args, &tree, err);
 	if (status >= 0)

@@ -135,6 +135,86 @@ static void what_is_applied_is_what_is_expected(void **state)
 	assert_true(n_tried > 6);
 }
 
+static void set_bit(struct evc_dump *dump, enum evc_feature_id id, bool on)
+{
+	const struct evc_bit bit = evc_features[id].bit;
+	struct evc_leaf *leaf = (struct evc_leaf *)evc_dump_find(dump, bit.leaf, bit.subleaf);
+
+	assert_non_null(leaf);
+	leaf->value[bit.reg] &= ~(UINT32_C(1) << bit.lo);
+	leaf->value[bit.reg] |= (uint32_t)on << bit.lo;
+}
+
+/* A guest at intel-haswell in which one bit is changed. */
+static void one_bit_too_much_or_too_little_is_not_the_mode(void **state)
+{
+	static const struct {
+		enum evc_feature_id id; /* EVC_N_FEATURES: none */
+		bool on;
+		enum evc_given_fit fit;
+		enum evc_finding_kind kind;
+	} rows[] = {
+		{ .id = EVC_N_FEATURES, .fit = EVC_GIVEN_EXACTLY },
+		{ .id = EVC_F_RDSEED, .on = true, .fit = EVC_GIVEN_LIKE, .kind = EVC_FINDING_LEAKED },
+		/* in EAX, where leaves 0 and 1 have what identifies */
+		{ .id = EVC_F_XSAVES, .on = true, .fit = EVC_GIVEN_LIKE, .kind = EVC_FINDING_LEAKED },
+		{ .id = EVC_F_AVX2, .fit = EVC_GIVEN_LIKE, .kind = EVC_FINDING_UNSEEN },
+	};
+	const struct evc_offer_options options = { .view = EVC_VIEW_KVM };
+	struct evc_host host;
+	struct evc_offer offer;
+
+	(void)state;
+	assert_true(corpus_host("machines/intel-skylake-2xxeon6140", &arena, &host));
+	assert_int_equal(evc_offer_make(&host, &options, &arena, &offer, NULL, NULL), EVC_OK);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct evc_host guest = { .name = "guest", .format = "json", .n_cpus = 1 };
+		struct evc_findings findings = { 0 };
+		struct evc_given given;
+		struct evc_dump dump;
+
+		assert_int_equal(evc_vcpu_make(&evc_builtin_modes, mode_of("intel-haswell"), 0, &offer, NULL,
+		                               &arena, &dump, NULL, NULL),
+		                 EVC_OK);
+		guest.cpus = &dump;
+		if (rows[i].id != EVC_N_FEATURES)
+			set_bit(&dump, rows[i].id, rows[i].on);
+		given = given_of(&guest);
+		assert_int_equal(given.fit, rows[i].fit);
+		assert_string_equal(given.mode->key, "intel-haswell");
+		if (rows[i].id == EVC_N_FEATURES) {
+			assert_int_equal(expect(&guest, "intel-haswell", &findings), EVC_YES);
+			continue;
+		}
+		assert_true(evc_set_has(rows[i].on ? &given.more : &given.less, rows[i].id));
+		assert_int_equal(evc_set_count(&given.more) + evc_set_count(&given.less), 1);
+		assert_int_equal(expect(&guest, "intel-haswell", &findings), EVC_NO);
+		assert_true(found(&findings, rows[i].kind, rows[i].id));
+	}
+}
+
+static void other_highest_leaves_are_not_the_mode_and_a_signature_is_said_once(void **state)
+{
+	struct evc_findings findings = { 0 };
+	struct evc_host host;
+	struct evc_leaf *leaf;
+
+	(void)state;
+	assert_true(corpus_host("story/kabylake-haswell", &arena, &host));
+	leaf = (struct evc_leaf *)evc_dump_find(&host.cpus[0], 0, 0);
+	leaf->value[EVC_EAX]++;
+	assert_int_equal(given_of(&host).fit, EVC_GIVEN_LIKE);
+	assert_int_equal(expect(&host, "intel-haswell", &findings), EVC_NO);
+	leaf->value[EVC_EAX]--;
+	leaf = (struct evc_leaf *)evc_dump_find(&host.cpus[0], 1, 0);
+	leaf->value[EVC_EAX]++;
+	findings.n = 0;
+	assert_int_equal(given_of(&host).fit, EVC_GIVEN_NOTHING);
+	assert_int_equal(expect(&host, "intel-haswell", &findings), EVC_NO);
+	assert_int_equal(findings.n, 1);
+	assert_int_equal(findings.items[0].kind, EVC_FINDING_VALUE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +222,8 @@ int main(void)
 		cmocka_unit_test(expects_neither_more_nor_less),
 		cmocka_unit_test(another_vendors_mode_is_said),
 		cmocka_unit_test(what_is_applied_is_what_is_expected),
+		cmocka_unit_test(one_bit_too_much_or_too_little_is_not_the_mode),
+		cmocka_unit_test(other_highest_leaves_are_not_the_mode_and_a_signature_is_said_once),
 	};
 
 	return cmocka_run_group_tests_name("core/given", tests, NULL, free_arena);

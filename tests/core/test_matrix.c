@@ -222,6 +222,33 @@ static void equal_hosts_are_one_kind_and_one_pool(void **state)
 	assert_int_equal(evc_matrix_pools(&matrix, &bits, pools), 2);
 }
 
+static void a_pool_is_of_hosts_that_take_each_others_guests(void **state)
+{
+	static struct evc_cpu with, without;
+	const struct evc_cpu *hosts[] = { &without, &with, &with }, *guests[] = { &without, &with, &without };
+	struct evc_matrix matrix;
+	struct evc_matrix_bits bits;
+	uint32_t pools[3];
+
+	(void)state;
+	without = machines[0];
+	memset(&without.known, 0xff, sizeof(without.known));
+	evc_set_drop(&without.has, EVC_F_SSE3);
+	with = without;
+	evc_set_add(&with.has, EVC_F_SSE3);
+	run(guests, hosts, 2, &matrix, &bits);
+	assert_int_equal(evc_matrix_verdict(&matrix, &bits, 0, 1), EVC_YES);
+	assert_int_equal(evc_matrix_verdict(&matrix, &bits, 1, 0), EVC_NO);
+	assert_int_equal(evc_matrix_pools(&matrix, &bits, pools), 2);
+	/* The third's guests are given no more than the first has: with each of the others it goes both ways.
+	 */
+	run(guests, hosts, 3, &matrix, &bits);
+	assert_int_equal(matrix.n_kinds, 3);
+	assert_int_equal(evc_matrix_pools(&matrix, &bits, pools), 2);
+	assert_int_equal(pools[matrix.kind[0]], pools[matrix.kind[2]]);
+	assert_int_not_equal(pools[matrix.kind[0]], pools[matrix.kind[1]]);
+}
+
 static void no_hosts_are_no_matrix(void **state)
 {
 	struct evc_matrix matrix;
@@ -241,6 +268,7 @@ int main(void)
 		cmocka_unit_test(equal_hosts_of_unknown_microcode_are_not_taken_as_equal),
 		cmocka_unit_test(an_unreadable_host_is_unknown_to_all),
 		cmocka_unit_test(equal_hosts_are_one_kind_and_one_pool),
+		cmocka_unit_test(a_pool_is_of_hosts_that_take_each_others_guests),
 		cmocka_unit_test(no_hosts_are_no_matrix),
 	};
 
