@@ -71,8 +71,13 @@ void evc_sink_printf(struct evc_sink *sink, const char *format, ...)
 
 void evc_sink_pad(struct evc_sink *sink, int n)
 {
-	while (n-- > 0)
-		evc_sink_write(sink, " ", 1);
+	size_t length = n > 0 ? (size_t)n : 0;
+
+	if (!reserve(sink, length))
+		return;
+	memset(sink->text + sink->length, ' ', length);
+	sink->length += length;
+	sink->text[sink->length] = '\0';
 }
 
 void evc_sink_clear(struct evc_sink *sink)

@@ -85,9 +85,14 @@ uint64_t evc_dump_kind_hash(const struct evc_dump *dump)
 		const struct evc_leaf *leaf = &dump->leaves[i];
 
 		hash = mix(hash, (uint64_t)leaf->leaf << 32 | leaf->subleaf);
-		for (int reg = 0; reg < 4 && !has_no_range(leaf); reg++)
+		if (has_no_range(leaf))
+			continue;
+		for (int reg = 0; reg < 4; reg++) {
+			uint32_t value = leaf->value[reg];
+
 			hash = mix(hash,
-			           leaf->value[reg] & ~evc_leaf_own_bits(leaf->leaf, (enum evc_reg)reg));
+			           value ? value & ~evc_leaf_own_bits(leaf->leaf, (enum evc_reg)reg) : 0);
+		}
 	}
 	for (size_t i = 0; i < dump->n_msrs; i++)
 		hash = mix(mix(hash, dump->msrs[i].index), dump->msrs[i].value);

@@ -142,6 +142,41 @@ static int read_registers(struct reader *reader, struct evc_span at, struct evc_
 	return evc_cpus_repeated(&reader->cpus, pending->leaf, pending->value, err);
 }
 
+/* Eight hexadecimal digits. */
+static bool take_word(const char *text, uint32_t *ret_value)
+{
+	uint32_t value = 0;
+	unsigned digit, highest = 0;
+
+	for (int i = 0; i < 8; i++) {
+		digit = evc_hex_digit(text[i]);
+		highest |= digit;
+		value = value << 4 | (digit & 0xf);
+	}
+	*ret_value = value;
+	return highest < 16;
+}
+
+/* A line exactly as cpuid prints it, which nearly all are; any other is read step by step. */
+static bool take_plain(struct evc_span at, uint32_t *ret_leaf, uint32_t *ret_subleaf,
+                       uint32_t ret_value[static 4])
+{
+	const char *text = at.text;
+	unsigned high, low;
+
+	/* 0x00000007 0x00: eax=0x00000001 ebx=0xf1bf07ab ecx=0x00405fc6 edx=0x00000010 */
+	if (at.length != 76 || memcmp(text, "0x", 2) != 0 || memcmp(text + 10, " 0x", 3) != 0 ||
+	    memcmp(text + 15, ": eax=0x", 8) != 0 || memcmp(text + 31, " ebx=0x", 7) != 0 ||
+	    memcmp(text + 46, " ecx=0x", 7) != 0 || memcmp(text + 61, " edx=0x", 7) != 0)
+		return false;
+	high = evc_hex_digit(text[13]);
+	low = evc_hex_digit(text[14]);
+	*ret_subleaf = high << 4 | low;
+	return (high | low) < 16 && take_word(text + 2, ret_leaf) && take_word(text + 23, &ret_value[0]) &&
+	       take_word(text + 38, &ret_value[1]) && take_word(text + 53, &ret_value[2]) &&
+	       take_word(text + 68, &ret_value[3]);
+}
+
 static int finish_host(struct reader *reader, struct evc_error *err)
 {
 	struct evc_span name = reader->name;
@@ -197,6 +232,7 @@ static bool looks_like_registers(struct evc_span line)
 static int read_line(struct reader *reader, struct evc_error *err)
 {
 	struct evc_span at = strip(reader->lines.line), start = at;
+	uint32_t leaf, subleaf, value[4];
 	uint64_t number;
 	bool numbered;
 
@@ -204,6 +240,8 @@ static int read_line(struct reader *reader, struct evc_error *err)
 		return EVC_OK;
 	if (reader->pending.n < 4)
 		return read_registers(reader, at, err);
+	if (take_plain(at, &leaf, &subleaf, value))
+		return evc_cpus_leaf(&reader->cpus, leaf, subleaf, value, err);
 	if (evc_span_skip(&at, "HOST ") || evc_span_equals(at, "HOST"))
 		return read_host_line(reader, at, err);
 	if (is_cpu_line(at, &number, &numbered))

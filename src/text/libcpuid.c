@@ -41,10 +41,11 @@ enum { N_ARRAYS = sizeof(arrays) / sizeof(arrays[0]) };
 /* The array that the line names, with *at behind its bracket. */
 static const struct array *take_array(struct evc_span *at)
 {
-	for (size_t i = 0; i < N_ARRAYS; i++) {
+	for (size_t i = 0; i < N_ARRAYS && at->length; i++) {
 		struct evc_span rest = *at;
 
-		if (evc_span_skip(&rest, arrays[i].name) && evc_span_skip(&rest, "[")) {
+		if (rest.text[0] == arrays[i].name[0] && evc_span_skip(&rest, arrays[i].name) &&
+		    evc_span_skip(&rest, "[")) {
 			*at = rest;
 			return &arrays[i];
 		}

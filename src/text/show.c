@@ -61,7 +61,7 @@ void evc_show_modes(const struct evc_modes *modes, const struct evc_cpu *cpu, bo
 	}
 	/* The next is the first above the best; where there is none, the one of which the least is missing.
 	 */
-	for (size_t i = 0; i < modes->n; i++) {
+	for (size_t i = 0; i < modes->n && !(best && next); i++) {
 		const struct evc_mode *mode = modes->items[i];
 		struct evc_set lacks, unsure;
 		int n;
@@ -82,7 +82,8 @@ void evc_show_modes(const struct evc_modes *modes, const struct evc_cpu *cpu, bo
 
 static void put_label(const char *label, struct evc_sink *out)
 {
-	evc_sink_printf(out, "%-*s", COLUMN, label);
+	evc_sink_puts(out, label);
+	evc_sink_pad(out, COLUMN - (int)strlen(label));
 }
 
 /* Words with a label before the first line and blanks before the others. */
