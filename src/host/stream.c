@@ -5,8 +5,9 @@
  * its text.  All of it goes through a buffer that fits into the second-level cache, so that
  * looking at a byte again costs little more than copying it from the kernel once.
  *
- * Most pieces were there before.  A few words of a text guess which one it is, and comparing proves
- * it; only where the guess is wrong all of the text is hashed, to find its kind or that there is none.
+ * Most lines were there before.  A few words behind the name guess which one it is, and comparing
+ * proves it: then nobody looked for the line's end, and nothing was hashed.  Where there is no guess,
+ * or a wrong one, the piece is cut out and hashed, to find its kind or that there is none.
  */
 #include "host/stream.h"
 
@@ -23,7 +24,10 @@ enum {
 	BUFFER = 256 * 1024,
 	FIRST_TABLE = 1024,
 	GUESSES = 1024, /* a power of two */
+	WAYS = 2,       /* kinds of one guess: those that differ further on */
 	SAMPLES = 8,    /* words that a guess is made of */
+	SAMPLE_STEP = 128,
+	SAMPLED = (SAMPLES - 1) * SAMPLE_STEP + sizeof(uint64_t), /* bytes behind the name */
 };
 
 enum form { JSON_LINES, CPUID_HOSTS, OTHER };
@@ -53,7 +57,8 @@ struct stream {
 	size_t size_texts;
 	uint32_t *table; /* kinds by hash, from 1; 0: free */
 	size_t size_table;
-	uint32_t *guesses; /* the kind that a sample was last of, from 1; 0: none */
+	uint32_t *guesses; /* the kinds that a sample was last of, from 1; 0: none */
+	uint32_t last;     /* the kind of the line before, if its name was found */
 	struct evc_kinds kinds;
 	struct evc_error *err;
 };
@@ -218,16 +223,15 @@ static uint64_t hash_bytes(struct evc_span text, uint64_t seed)
 	return fold(a ^ word, b ^ k);
 }
 
-/* Words from all over the text, so that kinds which differ in a part of it are mostly told apart. */
-static size_t sample(const struct text *text)
+/* Where the guess is for a text of at least SAMPLED bytes: facts and the first leaves tell most kinds apart.
+ */
+static uint32_t *guess_of(const struct stream *stream, const char *behind)
 {
-	struct evc_span span = text->behind;
-	uint64_t hash = span.length;
+	uint64_t hash = 0;
 
-	for (size_t i = 0; i < SAMPLES && span.length >= sizeof(uint64_t); i++)
-		hash = fold(hash ^ UINT64_C(0x9e3779b97f4a7c15),
-		            load(span.text + (span.length - sizeof(uint64_t)) * i / (SAMPLES - 1)));
-	return hash & (GUESSES - 1);
+	for (size_t i = 0; i < SAMPLES; i++)
+		hash = fold(hash ^ UINT64_C(0x9e3779b97f4a7c15), load(behind + i * SAMPLE_STEP));
+	return &stream->guesses[(hash & (GUESSES - 1)) * WAYS];
 }
 
 /* Without its hash. */
@@ -376,10 +380,30 @@ static int read_kind(struct stream *stream, const struct piece *piece, uint64_t 
 	return EVC_OK;
 }
 
+/*
+ * The kind for the next line that is like this one.  Its text is a whole line with a name, so that a text
+ * which begins with it is that line.
+ */
+static void guess(struct stream *stream, uint32_t kind)
+{
+	const struct text *text = kind ? &stream->texts[kind - 1] : NULL;
+	uint32_t *place;
+
+	stream->last = 0;
+	if (!text || stream->form != JSON_LINES || !text->before.length || text->behind.length < SAMPLED ||
+	    text->behind.text[text->behind.length - 1] != '\n')
+		return;
+	place = guess_of(stream, text->behind.text);
+	if (place[0] != kind) {
+		place[1] = place[0];
+		place[0] = kind;
+	}
+	stream->last = kind;
+}
+
 static int read_piece(struct stream *stream, struct piece *piece)
 {
 	struct text text;
-	uint32_t *guess;
 	size_t slot;
 	int status;
 
@@ -387,11 +411,6 @@ static int read_piece(struct stream *stream, struct piece *piece)
 	if (!evc_span_trim(piece->text).length)
 		return EVC_OK;
 	text = piece_text(piece);
-	guess = &stream->guesses[sample(&text)];
-	if (*guess && same_text(&stream->texts[*guess - 1], &text)) {
-		count_host(stream, &stream->kinds.items[*guess - 1], piece->name);
-		return EVC_OK;
-	}
 	if (stream->kinds.n * 2 >= stream->size_table && (status = grow_table(stream)) < 0)
 		return status;
 	text.hash = hash_bytes(text.behind, hash_bytes(text.before, 0));
@@ -403,20 +422,73 @@ static int read_piece(struct stream *stream, struct piece *piece)
 	} else {
 		count_host(stream, &stream->kinds.items[stream->table[slot] - 1], piece->name);
 	}
-	*guess = stream->table[slot];
+	guess(stream, stream->table[slot]);
 	return EVC_OK;
+}
+
+/* The name of a line that begins as the one before did up to its name. */
+static bool name_as_before(const struct stream *stream, struct evc_span at, struct evc_span *ret_name)
+{
+	const struct evc_span *before = &stream->texts[stream->last - 1].before;
+	const char *quote;
+
+	if (at.length <= before->length || memcmp(at.text, before->text, before->length) != 0)
+		return false;
+	evc_span_drop(&at, before->length);
+	quote = memchr(at.text, '"', at.length);
+	*ret_name = (struct evc_span){ at.text, quote ? (size_t)(quote - at.text) : 0 };
+	return quote && !memchr(at.text, '\\', ret_name->length) && !memchr(at.text, '\n', ret_name->length);
+}
+
+/* The kind of whose text the line's rest is; 0: it is not known to be of one. */
+static uint32_t kind_of(const struct stream *stream, struct evc_span behind)
+{
+	const struct evc_span *before = &stream->texts[stream->last - 1].before;
+	const uint32_t *guesses = behind.length >= SAMPLED ? guess_of(stream, behind.text) : NULL;
+
+	for (int i = 0; guesses && i < WAYS && guesses[i]; i++) {
+		const struct text *text = &stream->texts[guesses[i] - 1];
+
+		if (behind.length >= text->behind.length &&
+		    !memcmp(behind.text, text->behind.text, text->behind.length) &&
+		    same_span(text->before, *before))
+			return guesses[i];
+	}
+	return 0;
+}
+
+/* A line that was there before, by its kind's text; false: it has to be looked at. */
+static bool skip_known(struct stream *stream)
+{
+	struct evc_span at = { stream->buffer + stream->start, stream->end - stream->start }, name;
+	uint32_t kind;
+
+	if (!stream->last || !name_as_before(stream, at, &name))
+		return false;
+	evc_span_drop(&at, (size_t)(name.text + name.length - at.text));
+	kind = kind_of(stream, at);
+	if (!kind)
+		return false;
+	count_host(stream, &stream->kinds.items[kind - 1], name);
+	stream->start = (size_t)(at.text - stream->buffer) + stream->texts[kind - 1].behind.length;
+	stream->scanned = stream->start;
+	stream->line++;
+	stream->last = kind;
+	return true;
 }
 
 static int read_pieces(struct stream *stream)
 {
 	struct piece piece;
-	int status = next_piece(stream, &piece);
+	int status;
 
-	while (status == EVC_OK && piece.text.length) {
-		status = read_piece(stream, &piece);
-		if (status == EVC_OK)
-			status = next_piece(stream, &piece);
-	}
+	do {
+		while (skip_known(stream))
+			;
+		status = next_piece(stream, &piece);
+		if (status == EVC_OK && piece.text.length)
+			status = read_piece(stream, &piece);
+	} while (status == EVC_OK && piece.text.length);
 	return status;
 }
 
@@ -473,7 +545,7 @@ static int read_stream(struct stream *stream)
 	int status;
 
 	stream->buffer = evc_arena_alloc(stream->arena, BUFFER);
-	stream->guesses = evc_arena_array(stream->arena, GUESSES, sizeof(*stream->guesses));
+	stream->guesses = evc_arena_array(stream->arena, GUESSES * WAYS, sizeof(*stream->guesses));
 	if (!stream->buffer || !stream->guesses)
 		return fail_memory(stream->err);
 	stream->size = BUFFER;

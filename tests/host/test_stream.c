@@ -136,15 +136,67 @@ static void finds_hosts_across_the_buffer(void **state)
 	evc_arena_free(&arena);
 }
 
+/*
+ * Lines that are long enough to be known by their beginning, of kinds that differ in their last byte only;
+ * then names that end elsewhere than it seems, a damaged line, and a last line without an end.
+ */
+static void knows_long_lines_by_their_beginning(void **state)
+{
+	struct evc_sink sink = { 0 };
+	struct evc_arena arena = { 0 };
+	struct evc_kinds kinds = { 0 };
+	char path[32], padding[3001];
+
+	(void)state;
+	memset(padding, 'x', sizeof(padding) - 1);
+	padding[sizeof(padding) - 1] = '\0';
+	for (int i = 0; i < 3000; i++)
+		evc_sink_printf(
+			&sink,
+			"{\"openevc\": 1, \"name\": \"n%d\", \"origin\": \"%s\", \"cpus\": [{\"leaves\": "
+			"{\"0\": \"1 1 1 %d\"}}]}\n",
+			i, padding, i % 4);
+	for (int i = 0; i < 2; i++)
+		evc_sink_printf(
+			&sink,
+			"{\"openevc\": 1, \"name\": \"q\\\"%d\", \"origin\": \"%s\", \"cpus\": [{\"leaves\": "
+			"{\"0\": \"1 1 1 0\"}}]}\n",
+			i, padding);
+	evc_sink_puts(&sink, "{\"openevc\": 1, \"name\": \"torn\n");
+	evc_sink_printf(
+		&sink,
+		"{\"openevc\": 1, \"name\": \"end\", \"origin\": \"%s\", \"cpus\": [{\"leaves\": {\"0\": "
+		"\"1 1 1 0\"}}]}",
+		padding);
+	write_file(sink.text, sink.length, path);
+	assert_int_equal(evc_stream_read(path, &arena, &kinds, NULL), EVC_OK);
+	unlink(path);
+	assert_int_equal(kinds.n_hosts, 3004);
+	assert_int_equal(kinds.n, 8);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(kinds.items[i].n_hosts, 750);
+		assert_int_equal(kinds.items[i].host.cpus[0].leaves[0].value[EVC_EDX], i);
+	}
+	assert_string_equal(kinds.items[3].names[7], "n31");
+	assert_string_equal(kinds.items[4].names[0], "q\"0");
+	assert_string_equal(kinds.items[5].names[0], "q\"1");
+	assert_int_equal(kinds.items[6].host.reading, EVC_DAMAGED);
+	assert_int_equal(kinds.items[6].host.error.line, 3003);
+	assert_string_equal(kinds.items[7].names[0], "end");
+	evc_sink_free(&sink);
+	evc_arena_free(&arena);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[sizeof(rows) / sizeof(rows[0]) + 1];
+	struct CMUnitTest tests[sizeof(rows) / sizeof(rows[0]) + 2];
 	size_t n = 0;
 
 	for (; n < sizeof(rows) / sizeof(rows[0]); n++)
 		tests[n] = (struct CMUnitTest){ .name = rows[n].name,
 			                        .test_func = reads_a_stream,
 			                        .initial_state = (void *)(uintptr_t)&rows[n] };
-	tests[n] = (struct CMUnitTest)cmocka_unit_test(finds_hosts_across_the_buffer);
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(finds_hosts_across_the_buffer);
+	tests[n] = (struct CMUnitTest)cmocka_unit_test(knows_long_lines_by_their_beginning);
 	return cmocka_run_group_tests_name("host/stream", tests, NULL, NULL);
 }
