@@ -369,12 +369,14 @@ static void law_honest(struct trial *trial)
 {
 	struct evc_findings findings = { .arena = &trial->arena };
 	struct evc_linux_seer host = { .name = "host" }, guest = { .name = "guest" };
+	struct evc_offer offer = { .dump = trial->dump };
 	struct evc_linux_view view;
 	struct evc_dump honest;
 
+	evc_cpu_decode(&trial->dump, &offer.silicon);
 	evc_linux_see(trial->question.tree, &trial->dump, &view);
 	evc_linux_flaws_told(&view, &trial->dump, &guest.flaws);
-	if (evc_linux_honest(&trial->dump, &trial->dump, &trial->arena, &honest, NULL) < 0)
+	if (evc_linux_honest(&trial->dump, &offer, &trial->arena, &honest, NULL) < 0)
 		return;
 	evc_linux_see(trial->question.tree, &honest, &view);
 	evc_linux_flaws_told(&view, &honest, &host.flaws);

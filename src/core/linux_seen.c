@@ -18,8 +18,6 @@
  */
 #include "core/linux_seen.h"
 
-#include "core/kvm_rules.h"
-
 #include <string.h>
 
 /* What a view may rest on and still be held against a level: nothing that was read for us to assume. */
@@ -75,41 +73,6 @@ void evc_linux_flaws_told(const struct evc_linux_view *view, const struct evc_du
 	}
 }
 
-int evc_linux_honest(const struct evc_dump *guest, const struct evc_dump *offer, struct evc_arena *arena,
-                     struct evc_dump *ret_dump, struct evc_error *err)
-{
-	static const enum evc_feature_id signatures[] = { EVC_F_STEPPING, EVC_F_E_STEPPING_ID };
-	/* Those that Linux asks when it decides whether there is a flaw. */
-	static const enum evc_feature_id not_hidden[] = { EVC_F_RTM, EVC_F_RDRAND, EVC_F_RDSEED };
-	struct evc_dump_builder builder;
-	uint64_t known, value;
-
-	evc_dump_begin(&builder, arena);
-	evc_dump_copy(&builder, guest);
-	for (size_t i = 0; i < sizeof(not_hidden) / sizeof(not_hidden[0]); i++) {
-		struct evc_bit bit = evc_features[not_hidden[i]].bit;
-		struct evc_leaf leaf = { .leaf = bit.leaf, .subleaf = bit.subleaf };
-
-		if (!evc_dump_get(offer, bit, NULL))
-			continue;
-		leaf.value[bit.reg] = leaf.known[bit.reg] = (uint32_t)evc_bit_mask(bit);
-		evc_dump_set_bits(&builder, &leaf);
-	}
-	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
-		struct evc_bit bit = evc_features[signatures[i]].bit;
-		struct evc_leaf leaf;
-
-		evc_dump_leaf(guest, bit.leaf, bit.subleaf, &leaf);
-		value = evc_dump_register(offer, bit.leaf, bit.subleaf, EVC_EAX, &known);
-		leaf.value[EVC_EAX] = (uint32_t)value;
-		leaf.known[EVC_EAX] = (uint32_t)known;
-		evc_dump_set_bits(&builder, &leaf);
-	}
-	value = evc_dump_register(offer, EVC_MSR_ARCH_CAPABILITIES, 0, EVC_MSR, &known);
-	evc_dump_set_msr(&builder, EVC_MSR_ARCH_CAPABILITIES, value, known);
-	return evc_dump_finish(&builder, ret_dump, err);
-}
-
 /* Bits by which a CPU says that a flaw is not its own, of which findings tell by themselves. */
 static const struct {
 	enum evc_feature_id bit;
@@ -133,6 +96,60 @@ static const struct {
 	{ .bit = EVC_F_TSA_SQ_NO, .file = "tsa" },
 	{ .bit = EVC_F_TSA_L1_NO, .file = "tsa" },
 };
+
+/*
+ * What a CPU says of its flaws: KVM's answer, and the immunities that it hides.  (It hides taa-no where there
+ * are no transactions.)
+ */
+static void put_immunities(struct evc_dump_builder *builder, const struct evc_offer *offer)
+{
+	uint64_t known,
+		value = evc_dump_register(&offer->dump, EVC_MSR_ARCH_CAPABILITIES, 0, EVC_MSR, &known);
+
+	for (size_t i = 0; i < sizeof(immunities) / sizeof(immunities[0]); i++) {
+		struct evc_bit bit = evc_features[immunities[i].bit].bit;
+
+		if (bit.reg != EVC_MSR || evc_cpu_truth(&offer->silicon, immunities[i].bit) != EVC_PRESENT)
+			continue;
+		value |= evc_bit_mask(bit);
+		known |= evc_bit_mask(bit);
+	}
+	evc_dump_set_msr(builder, EVC_MSR_ARCH_CAPABILITIES, value, known);
+}
+
+int evc_linux_honest(const struct evc_dump *guest, const struct evc_offer *offer, struct evc_arena *arena,
+                     struct evc_dump *ret_dump, struct evc_error *err)
+{
+	static const enum evc_feature_id signatures[] = { EVC_F_STEPPING, EVC_F_E_STEPPING_ID };
+	/* Those that Linux asks when it decides whether there is a flaw. */
+	static const enum evc_feature_id not_hidden[] = { EVC_F_RTM, EVC_F_RDRAND, EVC_F_RDSEED };
+	struct evc_dump_builder builder;
+	uint64_t known, value;
+
+	evc_dump_begin(&builder, arena);
+	evc_dump_copy(&builder, guest);
+	for (size_t i = 0; i < sizeof(not_hidden) / sizeof(not_hidden[0]); i++) {
+		struct evc_bit bit = evc_features[not_hidden[i]].bit;
+		struct evc_leaf leaf = { .leaf = bit.leaf, .subleaf = bit.subleaf };
+
+		if (!evc_dump_get(&offer->dump, bit, NULL))
+			continue;
+		leaf.value[bit.reg] = leaf.known[bit.reg] = (uint32_t)evc_bit_mask(bit);
+		evc_dump_set_bits(&builder, &leaf);
+	}
+	for (size_t i = 0; i < sizeof(signatures) / sizeof(signatures[0]); i++) {
+		struct evc_bit bit = evc_features[signatures[i]].bit;
+		struct evc_leaf leaf;
+
+		evc_dump_leaf(guest, bit.leaf, bit.subleaf, &leaf);
+		value = evc_dump_register(&offer->dump, bit.leaf, bit.subleaf, EVC_EAX, &known);
+		leaf.value[EVC_EAX] = (uint32_t)value;
+		leaf.known[EVC_EAX] = (uint32_t)known;
+		evc_dump_set_bits(&builder, &leaf);
+	}
+	put_immunities(&builder, offer);
+	return evc_dump_finish(&builder, ret_dump, err);
+}
 
 static bool said_already(const struct evc_findings *findings, const char *file)
 {

@@ -9,6 +9,7 @@
 
 #include "core/finding.h"
 #include "core/linux_vuln.h"
+#include "core/offer.h"
 
 /* The kernel that guests are taken to run when nobody says: Debian's. */
 #define EVC_LINUX_GUEST "debian-13"
@@ -38,11 +39,11 @@ struct evc_linux_seer {
 };
 
 /*
- * The vCPU as it would be if it said on which CPU it is: the level's features with the signature and the
- * IA32_ARCH_CAPABILITIES of the offer that it was made of, and with its instructions that CPUID cannot keep
- * a guest from.
+ * The vCPU as it would be if it said on which CPU it is: the level's features with the signature of the offer
+ * that it was made of, the offer's IA32_ARCH_CAPABILITIES with what else the CPU says it is not affected by,
+ * and with its instructions that CPUID cannot keep a guest from.
  */
-int evc_linux_honest(const struct evc_dump *guest, const struct evc_dump *offer, struct evc_arena *arena,
+int evc_linux_honest(const struct evc_dump *guest, const struct evc_offer *offer, struct evc_arena *arena,
                      struct evc_dump *ret_dump, struct evc_error *err);
 
 /*

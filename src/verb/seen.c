@@ -105,7 +105,7 @@ static int add_host(struct evc_command *command, const struct evc_modes *modes, 
                     struct evc_error *err)
 {
 	struct evc_findings told_elsewhere = { .arena = &pool->scratch };
-	const struct evc_dump *offer = &evc_side_offer(kind->side)->dump;
+	const struct evc_offer *offer = evc_side_offer(kind->side);
 	const char *name = evc_arena_printf(command->arena, "a guest at %s that is made on %s",
 	                                    level->mode->key, kind->name);
 	struct evc_linux_view plain, seen;
@@ -113,15 +113,15 @@ static int add_host(struct evc_command *command, const struct evc_modes *modes, 
 	int status;
 
 	evc_arena_reset(&pool->scratch);
-	status = evc_vcpu_make(modes, level->mode, level->version, evc_side_offer(kind->side), &level->cpu,
-	                       &pool->scratch, &guest, &told_elsewhere, err);
+	status = evc_vcpu_make(modes, level->mode, level->version, offer, &level->cpu, &pool->scratch, &guest,
+	                       &told_elsewhere, err);
 	if (status >= 0)
 		status = evc_linux_honest(&guest, offer, &pool->scratch, &honest, err);
 	if (status < 0)
 		return status;
 	tell(tree, &honest, kind->name, &seen, &pool->honest[pool->n]);
 	tell(tree, &guest, name, &seen, &pool->guests[pool->n++]);
-	evc_linux_see(tree, offer, &plain);
+	evc_linux_see(tree, &offer->dump, &plain);
 	add_pair(&pool->names, &plain, &seen);
 	return EVC_OK;
 }
@@ -158,7 +158,7 @@ int evc_seen_check(struct evc_command *command, const struct evc_modes *modes, c
 {
 	struct evc_findings told_elsewhere = { .arena = command->arena };
 	const char *name = guest ? guest->name : evc_arena_printf(command->arena, "a guest at %s", mode->key);
-	const struct evc_dump *offer;
+	const struct evc_offer *offer;
 	const struct evc_linux_tree *tree = NULL;
 	struct evc_linux_seer there, here;
 	struct evc_linux_view seen;
@@ -167,12 +167,12 @@ int evc_seen_check(struct evc_command *command, const struct evc_modes *modes, c
 
 	if (status < 0 || !host->cpu || (guest && !guest->cpu))
 		return status;
-	offer = &evc_side_offer(host)->dump;
+	offer = evc_side_offer(host);
 	if (guest)
 		vcpu = evc_side_offer(guest)->dump;
 	else
-		status = evc_vcpu_make(modes, mode, version, evc_side_offer(host), NULL, command->arena,
-		                       &vcpu, &told_elsewhere, err);
+		status = evc_vcpu_make(modes, mode, version, offer, NULL, command->arena, &vcpu,
+		                       &told_elsewhere, err);
 	if (status >= 0)
 		status = evc_linux_honest(&vcpu, offer, command->arena, &honest, err);
 	if (status < 0)

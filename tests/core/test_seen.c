@@ -37,6 +37,10 @@ static const struct row rows[] = {
 	  .hosts = { "machines/intel-skylake-2xxeon6140", "machines/intel-skylake-2xxeon6140" },
 	  .mode = "intel-skylake",
 	  .untold = "tsx_async_abort:machines/intel-skylake-2xxeon6140 " },
+	{ .name = "KVM hides of a CPU without transactions that their aborts do not affect it",
+	  .hosts = { "kvm-hosts/xeon-6788p", "kvm-hosts/xeon-6788p" },
+	  .mode = "intel-sapphirerapids",
+	  .untold = "" },
 	{ .name = "at a mode without AVX a gather is no flaw",
 	  .hosts = { "machines/intel-skylake-2xxeon6140", "machines/intel-skylake-2xxeon6140" },
 	  .mode = "intel-nehalem",
@@ -65,7 +69,7 @@ static void see(const char *host, const char *mode_name, struct evc_arena *arena
 	assert_int_equal(evc_offer_make(&machine, &options, arena, offer, &findings, NULL), 0);
 	assert_int_equal(
 		evc_vcpu_make(&evc_builtin_modes, mode, 0, offer, NULL, arena, &dump, &findings, NULL), 0);
-	assert_int_equal(evc_linux_honest(&dump, &offer->dump, arena, &own, NULL), 0);
+	assert_int_equal(evc_linux_honest(&dump, offer, arena, &own, NULL), 0);
 	assert_int_equal(evc_linux_seen_tree(NULL, &tree, NULL), 0);
 	guest->name = honest->name = host;
 	evc_linux_see(tree, &dump, &view);
@@ -137,17 +141,19 @@ static void knows_each_flaw_whatever_is_hidden(void **state)
 		struct evc_arena arena = { 0 };
 		struct evc_linux_flaws whole, honest;
 		struct evc_linux_view view;
-		struct evc_dump offer, guest, own;
+		struct evc_offer offer = { 0 };
+		struct evc_dump guest, own;
 		struct evc_host host;
 
 		assert_true(corpus_host(hosts[h], &arena, &host));
-		make_guest(&host.cpus[0], EVC_F_HYPERVISOR, &arena, &offer);
-		evc_linux_see(tree, &offer, &view);
-		evc_linux_flaws_told(&view, &offer, &whole);
+		make_guest(&host.cpus[0], EVC_F_HYPERVISOR, &arena, &offer.dump);
+		evc_cpu_decode(&host.cpus[0], &offer.silicon);
+		evc_linux_see(tree, &offer.dump, &view);
+		evc_linux_flaws_told(&view, &offer.dump, &whole);
 		for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
 			if (evc_features[id].rule != EVC_RULE_AND || evc_features[id].bit.reg == EVC_MSR ||
 			    evc_features[id].bit.lo != evc_features[id].bit.hi ||
-			    !evc_dump_get(&offer, evc_features[id].bit, NULL))
+			    !evc_dump_get(&offer.dump, evc_features[id].bit, NULL))
 				continue;
 			make_guest(&host.cpus[0], (enum evc_feature_id)id, &arena, &guest);
 			assert_int_equal(evc_linux_honest(&guest, &offer, &arena, &own, NULL), 0);
