@@ -11,7 +11,7 @@ import sys
 import gen
 
 VERSION = re.compile(r"^(\d+)\.(\d+)$")
-SETS = ("supplied", "automatic", "unmigratable", "libvirt-base")
+SETS = ("supplied", "kvm-supplied", "automatic", "unmigratable", "libvirt-base")
 
 
 def version(line, text):

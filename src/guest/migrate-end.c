@@ -60,10 +60,17 @@ static void watch(struct evc_migrate_end *end)
 	end->pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
 }
 
+static int connect_to(struct evc_migrate_end *end, const char *address, unsigned answer_ms,
+                      struct evc_error *err)
+{
+	return end->beside ? evc_qmp_open_beside(&end->qmp, address, answer_ms, err)
+	                   : evc_qmp_open(&end->qmp, address, answer_ms, err);
+}
+
 int evc_migrate_end_open(struct evc_migrate_end *end, const char *address, unsigned answer_ms,
                          struct evc_error *err)
 {
-	int status = evc_qmp_open(&end->qmp, address, answer_ms, err);
+	int status = connect_to(end, address, answer_ms, err);
 
 	if (status < 0)
 		return status;
@@ -96,7 +103,7 @@ static int reopen(struct evc_migrate_end *end, unsigned answer_ms, struct evc_er
 
 	evc_qmp_close(&end->qmp);
 	while (!evc_migrate_end_ended(end, 0)) {
-		status = evc_qmp_open(&end->qmp, end->address, answer_ms, err);
+		status = connect_to(end, end->address, answer_ms, err);
 		if (status == EVC_OK || evc_migrate_now() > deadline)
 			return status;
 		nanosleep(&pause, NULL);

@@ -10,6 +10,7 @@
 struct evc_migrate_end {
 	struct evc_qmp qmp;
 	const char *address, *called; /* called: for people */
+	bool beside;                  /* to be connected to so that commands beside its queue can be used */
 	int pidfd; /* of the process at the other end of a UNIX socket; -1: cannot be watched */
 	char run[32], migration[32]; /* its states when last seen, "" when not told */
 };

@@ -202,6 +202,7 @@ int evc_migrate(const char *source, const char *destination, const struct evc_mi
 	};
 	int status;
 
+	job.source.beside = job.destination.beside = options->postcopy; /* to mend it, if that breaks */
 	job.source.called = source;
 	job.destination.called = options->called ? options->called : destination;
 	status = run(&job, source, destination, err);

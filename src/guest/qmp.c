@@ -126,7 +126,7 @@ static bool offers(const json_t *greeting, const char *capability)
 	return false;
 }
 
-static int greet(struct evc_qmp *qmp, unsigned timeout_ms, struct evc_error *err)
+static int greet(struct evc_qmp *qmp, bool beside, unsigned timeout_ms, struct evc_error *err)
 {
 	struct evc_qmp_message message;
 	int status = receive(qmp, evc_now_ms() + timeout_ms, &message, err);
@@ -137,7 +137,7 @@ static int greet(struct evc_qmp *qmp, unsigned timeout_ms, struct evc_error *err
 	if (!message.object)
 		return silent(qmp, "", err);
 	good = message.kind == EVC_QMP_GREETING && evc_qmp_version(message.value, qmp->version);
-	qmp->oob = good && offers(message.value, "oob");
+	qmp->oob = good && beside && offers(message.value, "oob");
 	json_decref(message.object);
 	if (!good)
 		return evc_qmp_fail_as(
@@ -169,7 +169,8 @@ int evc_qmp_finish_open(struct evc_qmp *qmp, int status, struct evc_qmp *ret_qmp
 	return status;
 }
 
-int evc_qmp_open(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_ms, struct evc_error *err)
+static int open_as(struct evc_qmp *ret_qmp, const char *address, bool beside, unsigned timeout_ms,
+                   struct evc_error *err)
 {
 	struct evc_qmp qmp;
 	struct evc_qmp_address to;
@@ -179,8 +180,20 @@ int evc_qmp_open(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_
 	if (status < 0)
 		return evc_qmp_finish_open(&qmp, evc_qmp_fail_as(&qmp, EVC_QMP_GONE, status, err), ret_qmp);
 	qmp.fd = evc_socket_connect(&to, evc_now_ms() + timeout_ms, err);
-	status = qmp.fd < 0 ? evc_qmp_fail_as(&qmp, EVC_QMP_GONE, qmp.fd, err) : greet(&qmp, timeout_ms, err);
+	status = qmp.fd < 0 ? evc_qmp_fail_as(&qmp, EVC_QMP_GONE, qmp.fd, err)
+	                    : greet(&qmp, beside, timeout_ms, err);
 	return evc_qmp_finish_open(&qmp, status, ret_qmp);
+}
+
+int evc_qmp_open(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_ms, struct evc_error *err)
+{
+	return open_as(ret_qmp, address, false, timeout_ms, err);
+}
+
+int evc_qmp_open_beside(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_ms,
+                        struct evc_error *err)
+{
+	return open_as(ret_qmp, address, true, timeout_ms, err);
 }
 
 /* What QEMU says to a command: its value, or its refusal. */

@@ -51,6 +51,13 @@ struct evc_qmp {
 int evc_qmp_open(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_ms, struct evc_error *err);
 
 /*
+ * The same, and commands beside the queue can be used, where this QEMU has that (oob).  It then hears through
+ * another thread, which costs some time for each command.
+ */
+int evc_qmp_open_beside(struct evc_qmp *ret_qmp, const char *address, unsigned timeout_ms,
+                        struct evc_error *err);
+
+/*
  * The same through "virsh qemu-monitor-command", for a domain whose socket libvirt holds.  uri may be NULL
  * (virsh's own choice) and must, like domain, outlive the client.  Such a client hears no events, and
  * libvirt marks the domain as tainted (custom-monitor).

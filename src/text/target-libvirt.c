@@ -96,7 +96,8 @@ static void write_commandline(const struct evc_target_cpu *cpu, const struct evc
 	write_number("level", "u", cpu->max_basic, arena, sink);
 	write_number("xlevel", "x", cpu->max_extended, arena, sink);
 	write_number("level-func7", "u", evc_target_level_func7(features), arena, sink);
-	write_number("phys-bits", "u", evc_target_phys_bits(cpu, options), arena, sink);
+	if (evc_target_phys_bits(cpu, options))
+		write_number("phys-bits", "u", evc_target_phys_bits(cpu, options), arena, sink);
 	write_global("model-id", evc_target_brand(cpu, findings), sink);
 	EVC_SET_FOREACH(id, features)
 	if (!libvirt_names(id, options) && id != EVC_F_KVMCLOCK2)

@@ -45,7 +45,8 @@ void evc_target_qemu_cpu(const struct evc_target_cpu *cpu, const struct evc_targ
 	                evc_target_level_func7(&features));
 	evc_sink_printf(sink, ",model-id=%s", evc_target_brand(cpu, findings));
 	write_features(&features, sink);
-	evc_sink_printf(sink, ",phys-bits=%u", evc_target_phys_bits(cpu, options));
+	if (evc_target_phys_bits(cpu, options))
+		evc_sink_printf(sink, ",phys-bits=%u", evc_target_phys_bits(cpu, options));
 	write_pins(options->qemu, sink);
 	evc_sink_puts(sink, ",enforce=on");
 }

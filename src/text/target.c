@@ -136,6 +136,8 @@ const char *evc_target_brand(const struct evc_target_cpu *cpu, struct evc_findin
 
 unsigned evc_target_phys_bits(const struct evc_target_cpu *cpu, const struct evc_target_options *options)
 {
+	if (!evc_set_has(&cpu->features, EVC_F_LM))
+		return 0;
 	if (options->accel == EVC_ACCEL_TCG)
 		return TCG_PHYS_BITS;
 	return cpu->phys_bits ? cpu->phys_bits : DEFAULT_PHYS_BITS;

@@ -74,7 +74,8 @@ const char *evc_target_machine(const struct evc_target_options *options, struct 
 /* The brand string as a property's value: no commas, at most 48 characters. */
 const char *evc_target_brand(const struct evc_target_cpu *cpu, struct evc_findings *findings);
 
-/* Physical address bits: TCG has 40 and no other. */
+/* Physical address bits: TCG has 40 and no other.  0: a CPU without long mode has what QEMU gives it, and
+ * takes no number. */
 unsigned evc_target_phys_bits(const struct evc_target_cpu *cpu, const struct evc_target_options *options);
 
 #endif

@@ -112,6 +112,12 @@ static int prepare(const struct evc_verify *verify, struct evc_verify_proof *pro
 		status = evc_recipe_make(vcpu, proof->mode, verify->qemu, verify->arena, &cpu, err);
 	if (status < 0)
 		return status;
+	if (!evc_set_has(&cpu.features, EVC_F_LM)) {
+		for (int way = EVC_VERIFY_BARE; way <= EVC_VERIFY_INSIDE; way++)
+			evc_verify_cannot(&proof->parts[way], true,
+			                  "a guest without 64-bit mode, and our programs are 64-bit ones");
+		return EVC_OK;
+	}
 	if (!proof->vcpu.n_leaves)
 		proof->vcpu = *vcpu;
 	evc_verify_reduce(verify, proof, vcpu, verify->accel == EVC_ACCEL_KVM ? "KVM here" : "TCG");

@@ -61,15 +61,18 @@ static void drop_unneeded_states(struct evc_cpu *cpu)
 static struct evc_cpu tcg_can(const struct evc_verify *verify)
 {
 	struct evc_target_options options = { .accel = EVC_ACCEL_TCG, .qemu = verify->qemu };
-	struct evc_target_cpu target = { 0 };
+	struct evc_target_cpu target = { .features = verify->offer.cpu.has };
 	struct evc_cpu cpu = verify->offer.cpu;
 
 	struct evc_set bits = evc_set_or(&evc_rule_sets[EVC_RULE_AND], &evc_rule_sets[EVC_RULE_OR]);
 
-	cpu.value[evc_features[EVC_F_PHYS_ADDR_BITS].slot] = evc_target_phys_bits(&target, &options);
+	if (evc_target_phys_bits(&target, &options))
+		cpu.value[evc_features[EVC_F_PHYS_ADDR_BITS].slot] = evc_target_phys_bits(&target, &options);
 	EVC_SET_FOREACH(id, &bits)
 	{
-		if (evc_features[id].bit.reg == EVC_MSR || evc_set_has(&evc_qemu_automatic, id) ||
+		bool kvms = evc_set_has(&evc_qemu_kvm_supplied, id);
+
+		if ((evc_features[id].bit.reg == EVC_MSR && !kvms) || evc_set_has(&evc_qemu_automatic, id) ||
 		    evc_qemu_tcg_shows(id, verify->qemu))
 			continue;
 		evc_set_drop(&cpu.has, id);

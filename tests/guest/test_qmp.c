@@ -34,6 +34,7 @@ struct play {
 	const char *greeting; /* NULL: none */
 	const char *answers[8];
 	int fd;
+	bool beside; /* the client wants commands beside the queue */
 };
 
 /* Its id is put in where the answer has %s. */
@@ -87,7 +88,8 @@ static int begin(struct play *play, pthread_t *thread, struct evc_qmp *qmp, stru
 	play->fd = ends[1];
 	assert_int_equal(pthread_create(thread, NULL, act, play), 0);
 	snprintf(address, sizeof(address), "fd:%d", ends[0]);
-	status = evc_qmp_open(qmp, address, play->greeting ? LONG : SHORT, err);
+	status = (play->beside ? evc_qmp_open_beside : evc_qmp_open)(qmp, address,
+	                                                             play->greeting ? LONG : SHORT, err);
 	close(ends[0]);
 	return status;
 }
@@ -214,6 +216,7 @@ static void hears_later_what_it_sent(void **state)
 static void is_answered_beside_what_is_owed(void **state)
 {
 	struct play play = { .greeting = OFFERS_OOB,
+		             .beside = true,
 		             .answers = { GOOD, "", "{\"return\": {}, \"id\": $}\n", LATE GOOD } };
 	struct evc_error err = { 0 };
 	struct evc_qmp qmp;
@@ -237,7 +240,7 @@ static void is_answered_beside_what_is_owed(void **state)
 
 static void says_who_takes_nothing_beside(void **state)
 {
-	struct play play = { .greeting = HELLO, .answers = { GOOD, "" } };
+	struct play play = { .greeting = HELLO, .beside = true, .answers = { GOOD, "" } };
 	struct evc_error err = { 0 };
 	struct evc_qmp qmp;
 	pthread_t thread;
