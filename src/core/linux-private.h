@@ -47,6 +47,17 @@ enum evc_linux_shaping {
 	EVC_LINUX_AS_SHAPED,
 };
 
+/*
+ * How a hypervisor numbers CPUs that share one dump: levels from threads up, each with how many CPUs a unit
+ * of it has and where its number begins in the APIC's.
+ */
+enum { EVC_LINUX_LEVELS = 8 };
+
+struct evc_linux_layout {
+	unsigned counts[EVC_LINUX_LEVELS], shifts[EVC_LINUX_LEVELS];
+	unsigned n;
+	bool fits; /* it gives the dump's own CPU the number that the dump has */
+};
 struct evc_linux_place {
 	uint32_t leaf, subleaf;
 	enum evc_reg reg;
@@ -71,8 +82,9 @@ struct evc_linux_work {
 	const struct evc_linux_row *unaffected_row, *affected_row;
 	uint32_t platform_depends;
 	enum evc_linux_shaping shape;
-	bool clock_replaced;       /* a hypervisor's clock: CPUID is not asked for the frequency */
-	struct evc_linux_tri gate; /* what all rules depend on, where the kernel would have returned */
+	struct evc_linux_layout layout; /* of the question's dump, where CPUs share it */
+	bool clock_replaced;            /* a hypervisor's clock: CPUID is not asked for the frequency */
+	struct evc_linux_tri gate;      /* what all rules depend on, where the kernel would have returned */
 };
 
 /* A component of XSAVE's area that Linux manages: the flag it needs, and its size by architecture. */
@@ -182,6 +194,50 @@ enum evc_linux_shaping evc_linux_shaping_of(const struct evc_linux_question *que
 /* A register as the hypervisor shows it to that CPU, from what the dump has. */
 uint32_t evc_linux_shaped_register(const struct evc_linux_work *work, unsigned cpu,
                                    const struct evc_linux_place *place, uint32_t value);
+
+struct evc_linux_layout evc_linux_layout_of(const struct evc_dump *dump);
+/* A register as CPU number cpu of those that share a dump has it. */
+uint32_t evc_linux_numbered_register(const struct evc_linux_layout *layout, unsigned cpu,
+                                     const struct evc_linux_place *place, uint32_t value);
+uint32_t evc_linux_layout_apicid(const struct evc_linux_layout *layout, unsigned cpu);
+
+/* --- which CPUs run, and where they are (linux_online.c, linux_topology.c, linux_count.c) --------- */
+
+/* What the command line says of them. */
+struct evc_linux_limits {
+	unsigned exist;                     /* numbers from here on do not exist */
+	unsigned start;                     /* so many are started */
+	struct evc_linux_tri first_threads; /* of a core only one thread stays */
+	bool cores_first;                   /* first threads are started before others */
+	bool any;                           /* is anything limited */
+};
+struct evc_linux_limits evc_linux_limits_of(struct evc_linux_work *work);
+
+/* The cut of one logical CPU's number. */
+struct evc_linux_cut {
+	uint32_t apicid;
+	uint32_t package, core;
+	uint32_t unit; /* what counts as a core: AMD's family 0x15 has two cores in one */
+	unsigned smt_shift, package_shift;
+	unsigned threads, processors; /* of a core, of a package, as CPUID counts */
+	unsigned per_unit;            /* CPUs of a unit, where they are not the threads */
+	bool known;
+	bool assumed; /* its number is: that of one of several CPUs that share a dump */
+};
+
+/* Of the CPU of that number, by a dump that is its own or that it shares. */
+struct evc_linux_cut evc_linux_cut_of(struct evc_linux_work *work, const struct evc_dump *dump, unsigned cpu);
+
+/* CPUs that run in the same package as the question's, and whether it runs itself. */
+struct evc_linux_shared {
+	unsigned siblings, cores;
+	uint32_t package;
+	bool in_package; /* all are in that package, wherever in it */
+	bool assumed;    /* by what CPUID counts, or by how hypervisors number */
+	bool unsure;
+	struct evc_linux_tri runs;
+};
+struct evc_linux_shared evc_linux_count(struct evc_linux_work *work, const struct evc_linux_cut *own);
 
 /* --- MSRs (linux_msr.c) --------------------------------------------------------------------------- */
 

@@ -126,6 +126,8 @@ void evc_linux_predict(const struct evc_linux_question *question, struct evc_lin
 	memset(ret_view, 0, sizeof(*ret_view));
 	ret_view->tree = question->tree;
 	work.shape = evc_linux_shaping_of(question);
+	if (work.shape == EVC_LINUX_AS_NUMBERED)
+		work.layout = evc_linux_layout_of(question->dump);
 	detect(&work);
 	if (!work.vendor_known)
 		work.vendor = EVC_LINUX_VENDOR_INTEL;

@@ -267,7 +267,8 @@ void evc_linux_lines(struct evc_linux_work *work)
 {
 	struct evc_linux_value *lines = work->view->lines;
 
-	put(work, EVC_LINUX_PROCESSOR, work->question->cpu, true);
+	put(work, EVC_LINUX_PROCESSOR, work->question->cpu,
+	    true); /* whether it runs is evc_linux_topology's */
 	put(work, EVC_LINUX_VENDOR_ID, 0, work->vendor_known);
 	put(work, EVC_LINUX_CPU_FAMILY, work->level ? work->family : 4,
 	    work->signature_known && work->level_known);

@@ -49,25 +49,91 @@ static bool tells_of_several(const struct evc_dump *dump)
 enum evc_linux_shaping evc_linux_shaping_of(const struct evc_linux_question *question)
 {
 	const struct evc_linux_env *env = question->env;
+	bool shares = question->dump->n_alike > 1;
 
 	if (!env || !env->cpus)
-		return EVC_LINUX_AS_DUMPED;
+		return shares ? EVC_LINUX_AS_NUMBERED : EVC_LINUX_AS_DUMPED;
 	if (env->sockets || env->cores || env->threads || !tells_of_several(question->dump))
 		return EVC_LINUX_AS_SHAPED;
 	return question->host && question->host->n_cpus > 1 ? EVC_LINUX_AS_DUMPED : EVC_LINUX_AS_NUMBERED;
 }
 
-/* The dump's own layout, of which this is the CPU of that number. */
-static uint32_t numbered(unsigned cpu, const struct evc_linux_place *place, uint32_t value)
+/* A leaf of extended topology, level by level, as the hypervisor filled it. */
+static void read_levels(const struct evc_dump *dump, uint32_t number, struct evc_linux_layout *layout)
 {
+	for (unsigned i = 0; i < EVC_LINUX_LEVELS; i++) {
+		struct evc_leaf leaf;
+		unsigned count;
+
+		evc_dump_leaf(dump, number, i, &leaf);
+		count = leaf.value[EVC_EBX] & leaf.known[EVC_EBX] & 0xffff;
+		if (!count || !(leaf.value[EVC_ECX] >> 8 & 0xff))
+			return;
+		layout->counts[layout->n] = count;
+		layout->shifts[layout->n++] = leaf.value[EVC_EAX] & 0x1f;
+	}
+}
+
+static uint32_t own_apicid(const struct evc_dump *dump)
+{
+	static const uint32_t leaves[] = { 0x1f, 0xb, 0x80000026 };
+	struct evc_leaf leaf;
+
+	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++) {
+		evc_dump_leaf(dump, leaves[i], 0, &leaf);
+		if (leaf.value[EVC_EBX] & leaf.known[EVC_EBX] & 0xffff)
+			return leaf.value[EVC_EDX];
+	}
+	evc_dump_leaf(dump, 1, 0, &leaf);
+	return leaf.value[EVC_EBX] >> 24;
+}
+
+struct evc_linux_layout evc_linux_layout_of(const struct evc_dump *dump)
+{
+	struct evc_linux_layout layout = { 0 };
+	struct evc_leaf leaf;
+
+	read_levels(dump, 0x1f, &layout);
+	if (!layout.n)
+		read_levels(dump, 0xb, &layout);
+	if (!layout.n) {
+		/* Leaf 1 counts the CPUs of a package; numbers within it have no gaps. */
+		evc_dump_leaf(dump, 1, 0, &leaf);
+		layout.counts[0] = leaf.value[EVC_EBX] >> 16 & 0xff;
+		layout.counts[0] = layout.counts[0] ? layout.counts[0] : 1;
+		layout.shifts[0] = evc_linux_bits_for(layout.counts[0]);
+		layout.n = 1;
+	}
+	layout.fits = own_apicid(dump) == evc_linux_layout_apicid(&layout, dump->cpu);
+	return layout;
+}
+
+uint32_t evc_linux_layout_apicid(const struct evc_linux_layout *layout, unsigned cpu)
+{
+	uint32_t apicid = 0;
+
+	for (unsigned i = layout->n; i-- > 0;) {
+		apicid |= cpu / layout->counts[i] << layout->shifts[i];
+		cpu %= layout->counts[i];
+	}
+	return apicid | cpu;
+}
+
+/* The dump's own layout, of which this is the CPU of that number. */
+uint32_t evc_linux_numbered_register(const struct evc_linux_layout *layout, unsigned cpu,
+                                     const struct evc_linux_place *place, uint32_t value)
+{
+	uint32_t apicid = evc_linux_layout_apicid(layout, cpu);
+
 	if (place->leaf == 1 && place->reg == EVC_EBX)
-		return replace(value, 24, 0xff, cpu);
+		return replace(value, 24, 0xff, apicid);
 	if (place->leaf == 0x8000001e && place->reg == EVC_EBX)
-		return replace(value, 0, 0xff, cpu / ((value >> 8 & 0xff) + 1));
+		return replace(value, 0, 0xff,
+		               cpu % layout->counts[layout->n - 1] / ((value >> 8 & 0xff) + 1));
 	if (place->leaf == 0x8000001e && place->reg == EVC_EAX)
-		return cpu;
+		return apicid;
 	if ((place->leaf == 0xb || place->leaf == 0x1f || place->leaf == 0x80000026) && place->reg == EVC_EDX)
-		return cpu;
+		return apicid;
 	return value;
 }
 
@@ -152,11 +218,13 @@ static uint32_t amds(const struct evc_linux_shape *shape, uint32_t apicid,
 uint32_t evc_linux_shaped_register(const struct evc_linux_work *work, unsigned cpu,
                                    const struct evc_linux_place *place, uint32_t value)
 {
-	struct evc_linux_shape shape = shape_of(work->env);
-	uint32_t apicid = shaped_apicid(&shape, cpu);
+	struct evc_linux_shape shape;
+	uint32_t apicid;
 
 	if (work->shape == EVC_LINUX_AS_NUMBERED)
-		return numbered(cpu, place, value);
+		return evc_linux_numbered_register(&work->layout, cpu, place, value);
+	shape = shape_of(work->env);
+	apicid = shaped_apicid(&shape, cpu);
 	switch (place->leaf) {
 	case 0xb:
 		return has_leaf(work->question->dump, place->leaf)

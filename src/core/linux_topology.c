@@ -11,15 +11,6 @@
  */
 #include "core/linux-private.h"
 
-/* The cut of one logical CPU's number. */
-struct cut {
-	uint32_t apicid;
-	uint32_t package, core;
-	unsigned smt_shift, package_shift;
-	unsigned threads, processors; /* of a core, of a package, as CPUID counts */
-	bool known;
-};
-
 static uint32_t below(unsigned shift)
 {
 	return shift >= 32 ? UINT32_MAX : (UINT32_C(1) << shift) - 1;
@@ -34,6 +25,7 @@ static uint32_t above(uint32_t number, unsigned shift)
 struct source {
 	const struct evc_linux_work *work;
 	struct evc_dump_reader reader;
+	const struct evc_linux_layout *layout; /* of CPUs that share the dump, else NULL */
 	unsigned cpu;
 	bool known;
 };
@@ -43,7 +35,12 @@ static uint32_t reg(struct source *source, uint32_t leaf, uint32_t subleaf, enum
 	struct evc_leaf whole;
 
 	evc_dump_reader_leaf(&source->reader, leaf, subleaf, &whole);
-	if (source->work->shape != EVC_LINUX_AS_DUMPED)
+	if (source->layout)
+		whole.value[which] = evc_linux_numbered_register(
+			source->layout, source->cpu,
+			&(struct evc_linux_place){ .leaf = leaf, .subleaf = subleaf, .reg = which },
+			whole.value[which]);
+	else if (source->work->shape != EVC_LINUX_AS_DUMPED)
 		return evc_linux_shaped_register(
 			source->work, source->cpu,
 			&(struct evc_linux_place){ .leaf = leaf, .subleaf = subleaf, .reg = which },
@@ -59,7 +56,7 @@ enum {
 };
 
 /* A leaf of extended topology, level by level; false when its first level does not count. */
-static bool extended(struct source *source, uint32_t leaf, bool new, struct cut *cut)
+static bool extended(struct source *source, uint32_t leaf, bool new, struct evc_linux_cut *cut)
 {
 	uint32_t count = reg(source, leaf, 0, EVC_EBX) & 0xffff,
 		 type = reg(source, leaf, 0, EVC_ECX) >> 8 & 0xff;
@@ -85,7 +82,8 @@ static bool extended(struct source *source, uint32_t leaf, bool new, struct cut 
 	return true;
 }
 
-static bool any_extended(const struct evc_linux_work *work, struct source *source, bool new, struct cut *cut)
+static bool any_extended(const struct evc_linux_work *work, struct source *source, bool new,
+                         struct evc_linux_cut *cut)
 {
 	uint32_t level = work->level, xlevel = work->xlevel;
 
@@ -96,14 +94,14 @@ static bool any_extended(const struct evc_linux_work *work, struct source *sourc
 	return level >= 0xb && extended(source, 0xb, new, cut);
 }
 
-static void set_ids(struct cut *cut)
+static void set_ids(struct evc_linux_cut *cut)
 {
 	cut->package = above(cut->apicid, cut->package_shift);
-	cut->core = above(cut->apicid & below(cut->package_shift), cut->smt_shift);
+	cut->core = cut->unit = above(cut->apicid & below(cut->package_shift), cut->smt_shift);
 }
 
 /* Leaves 1 and 4: processors and cores of a package, each rounded up to a power of two. */
-static void legacy(struct evc_linux_work *work, struct source *source, struct cut *cut)
+static void legacy(struct evc_linux_work *work, struct source *source, struct evc_linux_cut *cut)
 {
 	uint32_t ebx = reg(source, 1, 0, EVC_EBX), four = work->level >= 4 ? reg(source, 4, 0, EVC_EAX) : 0;
 	unsigned cores = four & 0x1f ? (four >> 26) + 1 : 1, processors = ebx >> 16 & 0xff;
@@ -119,11 +117,11 @@ static void legacy(struct evc_linux_work *work, struct source *source, struct cu
 	if (!work->tree->switches[EVC_LINUX_S_TOPOLOGY] && !ht) {
 		/* Each CPU is taken for a package of its own. */
 		cut->package = cut->apicid;
-		cut->core = 0;
+		cut->core = cut->unit = 0;
 	}
 }
 
-static void old_amd(struct evc_linux_work *work, struct source *source, struct cut *cut)
+static void old_amd(struct evc_linux_work *work, struct source *source, struct evc_linux_cut *cut)
 {
 	bool topoext = evc_linux_has(work, EVC_LINUX_F_TOPOEXT).truth == EVC_PRESENT;
 	uint32_t sizes = work->xlevel >= 0x80000008 ? reg(source, 0x80000008, 0, EVC_ECX) : 0, ebx;
@@ -138,12 +136,14 @@ static void old_amd(struct evc_linux_work *work, struct source *source, struct c
 	ebx = reg(source, 0x8000001e, 0, EVC_EBX);
 	cut->threads = (ebx >> 8 & 0xff) + 1;
 	if (work->family >= 0x17)
-		cut->core = ebx & 0xff;
+		cut->core = cut->unit = ebx & 0xff;
 	if (any_extended(work, source, false, cut))
 		set_ids(cut);
+	if (work->family == 0x15)
+		cut->unit = ebx & 0xff;
 }
 
-static void new_amd(struct evc_linux_work *work, struct source *source, struct cut *cut)
+static void new_amd(struct evc_linux_work *work, struct source *source, struct evc_linux_cut *cut)
 {
 	bool topoext = evc_linux_has(work, EVC_LINUX_F_TOPOEXT).truth == EVC_PRESENT;
 	bool tried = topoext || !work->tree->switches[EVC_LINUX_S_TOPOLOGY_TOPOEXT];
@@ -166,19 +166,42 @@ static void new_amd(struct evc_linux_work *work, struct source *source, struct c
 	}
 	set_ids(cut);
 	nodes = topoext ? (reg(source, 0x8000001e, 0, EVC_ECX) >> 8 & 7) + 1 : 1;
+	if (topoext && work->family == 0x15) {
+		uint32_t ebx = reg(source, 0x8000001e, 0, EVC_EBX);
+
+		cut->unit = ebx & 0xff;
+		cut->per_unit = (ebx >> 8 & 0xff) + 1;
+	}
 	if (work->family < 0x17 && nodes > 1 && cut->processors >= nodes)
 		cut->core %= cut->processors / nodes;
 }
 
-static struct cut cut_of(struct evc_linux_work *work, const struct evc_dump *dump, unsigned cpu)
+/* CPUs that share a dump are told apart by their numbers, unless the caller gives the whole shape. */
+static const struct evc_linux_layout *layout_for(const struct evc_linux_work *work,
+                                                 const struct evc_dump *dump, unsigned cpu,
+                                                 struct evc_linux_layout *room)
+{
+	if (work->shape == EVC_LINUX_AS_SHAPED ||
+	    (work->shape == EVC_LINUX_AS_DUMPED && dump->n_alike <= 1) ||
+	    (cpu == dump->cpu && !work->env->cpus))
+		return NULL;
+	if (work->shape == EVC_LINUX_AS_NUMBERED && dump == work->question->dump)
+		return &work->layout;
+	*room = evc_linux_layout_of(dump);
+	return room;
+}
+
+struct evc_linux_cut evc_linux_cut_of(struct evc_linux_work *work, const struct evc_dump *dump, unsigned cpu)
 {
 	bool amds = work->vendor == EVC_LINUX_VENDOR_AMD || work->vendor == EVC_LINUX_VENDOR_HYGON;
 	bool new = work->tree->switches[EVC_LINUX_S_TOPOLOGY];
+	struct evc_linux_layout room;
 	struct source source = { .work = work,
+		                 .layout = layout_for(work, dump, cpu, &room),
 		                 .reader = { .dump = dump },
 		                 .cpu = cpu,
 		                 .known = work->level_known && work->vendor_known };
-	struct cut cut = { .threads = 1, .processors = 1 };
+	struct evc_linux_cut cut = { .threads = 1, .processors = 1 };
 
 	cut.apicid = reg(&source, 1, 0, EVC_EBX) >> 24;
 	if (amds && new)
@@ -190,114 +213,38 @@ static struct cut cut_of(struct evc_linux_work *work, const struct evc_dump *dum
 	else
 		legacy(work, &source, &cut);
 	cut.known = source.known;
+	/* Of a machine nobody knows in which order its firmware lists CPUs. */
+	cut.assumed = source.layout != NULL;
+	if (source.layout && !work->env->cpus &&
+	    (work->view->platform == EVC_LINUX_BARE || !source.layout->fits))
+		cut.known = false;
 	return cut;
-}
-
-/* --- how many there are -----------------------------------------------------------------------------------
- */
-
-struct shared {
-	unsigned siblings, cores;
-	bool assumed, unsure;
-};
-
-/* A dump may stand for many processors, and may be the only one of its machine: then CPUID's counts are used.
- */
-static struct shared as_cpuid_counts(const struct cut *cut)
-{
-	unsigned cores = cut->threads ? cut->processors / cut->threads : cut->processors;
-
-	return (struct shared){ .siblings = cut->processors, .cores = cores ? cores : 1, .assumed = true };
-}
-
-static bool seen_before(struct evc_linux_work *work, const struct evc_host *host, size_t last,
-                        const struct cut *cut)
-{
-	for (size_t i = 0; i < last; i++) {
-		struct cut other = cut_of(work, &host->cpus[i], 0);
-
-		if (other.package == cut->package && other.core == cut->core)
-			return true;
-	}
-	return false;
-}
-
-enum { MAX_COUNTED = 64 }; /* processors compared one with another; larger machines go by CPUID's counts */
-
-static struct shared count(struct evc_linux_work *work, const struct cut *cut)
-{
-	const struct evc_host *host = work->question->host;
-	struct shared shared = { 0 };
-
-	if (!host || host->n_cpus < 1 || host->n_cpus > MAX_COUNTED)
-		return as_cpuid_counts(cut);
-	for (size_t i = 0; i < host->n_cpus; i++) {
-		struct cut other = cut_of(work, &host->cpus[i], 0);
-
-		if (host->cpus[i].n_alike > 1)
-			return as_cpuid_counts(cut);
-		if (!other.known)
-			shared.unsure = true;
-		if (other.package != cut->package)
-			continue;
-		shared.siblings++;
-		shared.cores += !seen_before(work, host, i, &other);
-	}
-	if (host->n_cpus == 1 && cut->processors > 1)
-		return as_cpuid_counts(cut);
-	return shared;
-}
-
-/* --- as the caller says --------------------------------------------------------------------------- */
-
-static bool is_of(struct evc_linux_work *work, const struct cut *cut, unsigned cpu, unsigned *core,
-                  unsigned *n_cores)
-{
-	struct cut other = cut_of(work, work->question->dump, cpu);
-
-	if (other.package != cut->package)
-		return false;
-	*n_cores += other.core != *core;
-	*core = other.core;
-	return true;
-}
-
-/* Numbers are dealt out in order, so a package is a run of them, and so is a core. */
-static struct shared count_run(struct evc_linux_work *work, const struct cut *cut)
-{
-	struct shared shared = { .siblings = 1, .cores = 1 };
-	unsigned cpu = work->question->cpu, core = cut->core;
-
-	for (unsigned i = cpu; i-- > 0 && is_of(work, cut, i, &core, &shared.cores);)
-		shared.siblings++;
-	core = cut->core;
-	for (unsigned i = cpu + 1; i < work->env->cpus && is_of(work, cut, i, &core, &shared.cores); i++)
-		shared.siblings++;
-	return shared;
 }
 
 void evc_linux_topology(struct evc_linux_work *work)
 {
-	struct evc_linux_view *view = work->view;
-	struct cut cut = cut_of(work, work->question->dump, work->question->cpu);
-	struct shared shared = work->shape == EVC_LINUX_AS_DUMPED ? count(work, &cut) : count_run(work, &cut);
-	struct evc_linux_truth known = { .truth = EVC_PRESENT };
+	const struct evc_linux_question *question = work->question;
+	struct evc_linux_value *lines = work->view->lines;
+	struct evc_linux_cut cut = evc_linux_cut_of(work, question->dump, question->cpu);
+	struct evc_linux_shared shared = evc_linux_count(work, &cut);
+	struct evc_linux_truth known = { .truth = cut.known ? EVC_PRESENT : EVC_UNSURE };
 
-	if (!cut.known)
-		known.truth = EVC_UNSURE;
-	if (shared.assumed || work->shape == EVC_LINUX_AS_NUMBERED)
+	if (cut.assumed)
 		known.depends = UINT32_C(1) << EVC_LINUX_BY_SHAPE;
-	view->lines[EVC_LINUX_PHYSICAL_ID] =
-		(struct evc_linux_value){ .number = cut.package, .known = known };
-	view->lines[EVC_LINUX_CORE_ID] = (struct evc_linux_value){ .number = cut.core, .known = known };
-	view->lines[EVC_LINUX_APICID] = (struct evc_linux_value){ .number = cut.apicid, .known = known };
-	view->lines[EVC_LINUX_INITIAL_APICID] =
-		(struct evc_linux_value){ .number = cut.apicid, .known = known };
-	if (shared.unsure)
-		known.truth = EVC_UNSURE;
-	view->lines[EVC_LINUX_SIBLINGS] =
-		(struct evc_linux_value){ .number = shared.siblings, .known = known };
-	view->lines[EVC_LINUX_CPU_CORES] = (struct evc_linux_value){ .number = shared.cores, .known = known };
+	lines[EVC_LINUX_PHYSICAL_ID] =
+		(struct evc_linux_value){ .number = shared.in_package ? shared.package : cut.package,
+		                          .known = { .truth = shared.in_package ? EVC_PRESENT : known.truth,
+		                                     .depends = known.depends } };
+	lines[EVC_LINUX_CORE_ID] = (struct evc_linux_value){ .number = cut.core, .known = known };
+	lines[EVC_LINUX_APICID] = (struct evc_linux_value){ .number = cut.apicid, .known = known };
+	lines[EVC_LINUX_INITIAL_APICID] = (struct evc_linux_value){ .number = cut.apicid, .known = known };
+	known = (struct evc_linux_truth){ .truth = shared.unsure ? EVC_UNSURE : EVC_PRESENT };
+	if (shared.assumed)
+		known.depends = UINT32_C(1) << EVC_LINUX_BY_SHAPE;
+	lines[EVC_LINUX_SIBLINGS] = (struct evc_linux_value){ .number = shared.siblings, .known = known };
+	lines[EVC_LINUX_CPU_CORES] = (struct evc_linux_value){ .number = shared.cores, .known = known };
 	for (unsigned line = EVC_LINUX_PHYSICAL_ID; line <= EVC_LINUX_INITIAL_APICID; line++)
-		view->lines[line].shown.truth = EVC_PRESENT;
+		lines[line].shown.truth = EVC_PRESENT;
+	lines[EVC_LINUX_PROCESSOR].shown =
+		(struct evc_linux_truth){ .truth = shared.runs.truth, .depends = shared.runs.depends };
 }

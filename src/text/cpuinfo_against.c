@@ -98,6 +98,17 @@ static void try_setting(struct laboratory *laboratory, const char *setting, cons
 		try_it(laboratory, &experiment);
 }
 
+static void try_option(struct laboratory *laboratory, const char *option)
+{
+	const char *cmdline = laboratory->question->env->cmdline;
+
+	if (option)
+		try_setting(laboratory,
+		            evc_arena_printf(laboratory->arena, "cmdline=%s%s%s", cmdline,
+		                             *cmdline ? " " : "", option),
+		            "this boot option");
+}
+
 /* What the real text itself says: microcode, clock, shape. */
 static void try_text(struct laboratory *laboratory, const struct evc_cpuinfo *real)
 {
@@ -133,6 +144,8 @@ static void try_text(struct laboratory *laboratory, const struct evc_cpuinfo *re
 		            "this shape");
 	try_setting(laboratory, evc_arena_printf(laboratory->arena, "smp=%zu", real->n_cpus),
 	            "this number of CPUs");
+	try_option(laboratory, "nosmt");
+	try_option(laboratory, evc_arena_printf(laboratory->arena, "maxcpus=%zu", real->n_cpus));
 }
 
 /* The value of an MSR as far as the trace's questions show it. */
@@ -226,7 +239,6 @@ static void try_config(struct laboratory *laboratory, const char *asked)
 /* Every MSR and boot option that the kernel asked for, the other way round. */
 static void try_asked(struct laboratory *laboratory, const struct evc_linux_trace *trace)
 {
-	const char *cmdline = laboratory->question->env->cmdline;
 	struct asked asked = { .size = 2 };
 
 	while (asked.size < 2U * trace->n_nodes)
@@ -253,10 +265,7 @@ static void try_asked(struct laboratory *laboratory, const struct evc_linux_trac
 		else if (evc_linux_is_config(node))
 			try_config(laboratory, node->text);
 		else if (node->text)
-			try_setting(laboratory,
-			            evc_arena_printf(laboratory->arena, "cmdline=%s%s%s", cmdline,
-			                             *cmdline ? " " : "", node->text),
-			            "this boot option");
+			try_option(laboratory, node->text);
 	}
 }
 

@@ -249,6 +249,8 @@ static void remark_line(const struct evc_linux_value *value, struct evc_sink *si
 
 void evc_cpuinfo_write(const struct evc_linux_view *view, enum evc_cpuinfo_marks marks, struct evc_sink *sink)
 {
+	if (!evc_cpuinfo_shows(view, EVC_LINUX_PROCESSOR))
+		return;
 	for (unsigned i = 0; i < EVC_LINUX_N_LINES; i++) {
 		enum evc_linux_line line = (enum evc_linux_line)i;
 

@@ -322,6 +322,12 @@ static int print_cpus(struct evc_cpuinfo_request *request, struct evc_error *err
 			json_decref(cpus);
 			return status;
 		}
+		if (request->one_cpu && !evc_cpuinfo_shows(&view, EVC_LINUX_PROCESSOR))
+			evc_sink_printf(request->command->messages,
+			                "evc: this kernel does not start CPU %u: %s\n", i,
+			                request->env.cmdline);
+		if (!evc_cpuinfo_shows(&view, EVC_LINUX_PROCESSOR))
+			continue;
 		if (cpus)
 			json_array_append_new(cpus, evc_cpuinfo_json(&view, trace));
 		else

@@ -16,6 +16,14 @@ static const struct evc_cpuinfo_cpu *cpu_numbered(const struct evc_cpuinfo *real
 	return NULL;
 }
 
+/* How many CPUs there are at least: some may not run. */
+static uint32_t highest(const struct evc_cpuinfo *real)
+{
+	uint32_t number = real->cpus[real->n_cpus - 1].number;
+
+	return number < EVC_MAX_CPUS ? number + 1 : EVC_MAX_CPUS;
+}
+
 /* Compare all CPUs of the real text; those that differ in the same way are told once. */
 static int compare_all(struct evc_cpuinfo_request *request, const struct evc_cpuinfo *real, json_t *array,
                        size_t *ret_differ, struct evc_error *err)
@@ -79,7 +87,7 @@ int evc_cpuinfo_compare_real(struct evc_cpuinfo_request *request, const char *pa
 	if (status >= 0 && request->one_cpu && !cpu_numbered(&real, request->cpu))
 		status = evc_fail(err, EVC_ERR_USAGE, "%s has no CPU %u", path, request->cpu);
 	if (status >= 0 && !request->env.cpus && evc_cpuinfo_count(request, &request->subjects[0]) == 1)
-		request->env.cpus = (uint32_t)real.n_cpus; /* a dump of one CPU says nothing of the others */
+		request->env.cpus = highest(&real); /* a dump of one CPU says nothing of the others */
 	if (status >= 0)
 		status = compare_all(request, &real, array, &differ, err);
 	if (status >= 0 && array)

@@ -54,6 +54,10 @@ GUESTS = (
     ("Hygon", "-cpu max,vendor=HygonGenuine,family=24,model=1", ""),
     ("a vendor that nobody knows", "-cpu max,vendor=OpenEVCproof", ""),
     ("two cores with two threads", "-cpu Haswell -smp 4,sockets=1,cores=2,threads=2", "smp=4,sockets=1,cores=2,threads=2"),
+    ("threads that are switched off", "-cpu Haswell -smp 4,sockets=1,cores=2,threads=2|nosmt",
+     "smp=4,sockets=1,cores=2,threads=2 cmdline=nosmt"),
+    ("two of four CPUs", "-cpu Haswell -smp 4,sockets=1,cores=2,threads=2|maxcpus=2",
+     "smp=4,sockets=1,cores=2,threads=2 cmdline=maxcpus=2"),
     ("without mitigations", "-cpu Haswell|mitigations=off", "cmdline=mitigations=off"),
 )
 

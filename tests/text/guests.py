@@ -47,7 +47,9 @@ def arguments(head, cpuinfo):
     """What the guest's environment adds to its CPUID; the clock is nothing that CPUID tells."""
     clock = next((line.split(":")[1].strip().replace(".", "") for line in cpuinfo if line.startswith("cpu MHz")), "0")
     result = ["--kernel", head["kernel"], "--env", f"tsc-khz={clock}"]
-    return result + (["--env", head["env"]] if "env" in head else [])
+    for setting in head.get("env", "").split():
+        result += ["--env", setting]
+    return result
 
 
 def flaws(dump, more, lines):
