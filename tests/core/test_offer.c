@@ -432,6 +432,109 @@ static void test_sizes_of_what_is_shown(void **state)
 	}
 }
 
+static enum evc_truth truth_in(const struct evc_host *host, const struct evc_offer_options *options,
+                               enum evc_feature_id id)
+{
+	struct evc_offer offer = offer_of(host, options);
+
+	return evc_cpu_truth(&offer.cpu, id);
+}
+
+static void test_what_the_capture_says(void **state)
+{
+	struct evc_host host = machine(SAPPHIRE);
+	const struct evc_offer_options none = { 0 }, ept = { .options = "ept=1" },
+				       kernel = { .kernel = "6.12.107" }, qemu = { .qemu = "10.0" };
+
+	(void)state;
+	host.facts.kvm_options = "kvm.ignore_msrs=N kvm_intel.ept=N";
+	assert_int_equal(truth_in(&host, &none, EVC_F_PKU), EVC_ABSENT);
+	assert_int_equal(truth_in(&host, &ept, EVC_F_PKU), EVC_PRESENT);
+	host.facts.kvm_options = NULL;
+	host.facts.kernel = "5.10.262";
+	assert_int_equal(truth_in(&host, &none, EVC_F_AMX_TILE), EVC_ABSENT);
+	assert_int_equal(truth_in(&host, &kernel, EVC_F_AMX_TILE), EVC_PRESENT);
+	host.facts.kernel = "6.12.107";
+	host.facts.qemu = "7.2.22";
+	assert_int_equal(truth_in(&host, &none, EVC_F_FZRM), EVC_ABSENT);
+	assert_int_equal(truth_in(&host, &qemu, EVC_F_FZRM), EVC_PRESENT);
+}
+
+static void test_leaves_that_kvm_does_not_show(void **state)
+{
+	static const uint32_t shown[] = { 1, 4, 7, 0xb, 0xd }, hidden[] = { 5, 6, 0xf, 0x10, 0x14, 0x16 };
+	struct evc_host host = machine(SKYLAKE);
+	struct evc_offer offer = offer_of(&host, &(struct evc_offer_options){ .kernel = "6.12.107" });
+	uint64_t known;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		assert_true(evc_dump_register(&offer.dump, shown[i], 0, EVC_EBX, &known) ||
+		            evc_dump_register(&offer.dump, shown[i], 0, EVC_EAX, &known));
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+		for (int reg = EVC_EBX; reg <= EVC_EDX; reg++) {
+			assert_int_equal(
+				evc_dump_register(&offer.dump, hidden[i], 0, (enum evc_reg)reg, &known), 0);
+			assert_int_equal(known, UINT32_MAX);
+		}
+}
+
+/* A guest's vCPU may run on any of them. */
+static void test_fields_of_a_hybrid_host(void **state)
+{
+	static const struct {
+		uint32_t bits[2]; /* 0: not known */
+		uint64_t offered;
+	} rows[] = {
+		{ .bits = { 46, 39 }, .offered = 39 },
+		{ .bits = { 39, 46 }, .offered = 39 },
+		{ .bits = { 46, 46 }, .offered = 46 },
+		{ .bits = { 46, 0 } },
+		{ .bits = { 0, 46 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct evc_host host = machine("machines/golden-cove-intel-pentium-gold-g7400.json");
+		struct evc_offer offer;
+		uint64_t value = 0;
+
+		assert_true(host.n_cpus == 2);
+		for (int kind = 0; kind < 2; kind++) {
+			struct evc_leaf *leaf =
+				(struct evc_leaf *)evc_dump_find(&host.cpus[kind], 0x80000008, 0);
+
+			assert_non_null(leaf);
+			leaf->value[EVC_EAX] = (leaf->value[EVC_EAX] & ~UINT32_C(0xff)) | rows[i].bits[kind];
+			if (!rows[i].bits[kind])
+				leaf->known[EVC_EAX] &= ~UINT32_C(0xff);
+		}
+		offer = offer_of(&host, &(struct evc_offer_options){ .kernel = "6.12.107" });
+		assert_int_equal(evc_cpu_value(&offer.cpu, EVC_F_PHYS_ADDR_BITS, &value),
+		                 rows[i].offered != 0);
+		assert_int_equal(value, rows[i].offered);
+		assert_int_equal(offer.cpu.vendor, EVC_VENDOR_INTEL);
+	}
+}
+
+static void test_which_trees_answered(void **state)
+{
+	static const struct {
+		struct evc_offer_options options;
+		const char *tree;
+	} rows[] = {
+		{ .options = { .kernel = "6.1.187" }, .tree = "6.1.187" },
+		{ .options = { .kernel = "6.1.100" }, .tree = "6.1.4..6.1.187" },
+		{ .options = { .kernel = "el7" }, .tree = "el7" },
+		{ .options = { .view = EVC_VIEW_RAW }, .tree = "" },
+	};
+	struct evc_host host = machine(SKYLAKE);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(offer_of(&host, &rows[i].options).kernel_tree, rows[i].tree);
+}
+
 static void test_what_was_assumed(void **state)
 {
 	static const struct {
@@ -492,6 +595,13 @@ int main(void)
 		{ "why a feature is not in the offer", test_causes, NULL, NULL, NULL },
 		{ "XSAVE's area is as large as what is shown of it", test_sizes_of_what_is_shown, NULL, NULL,
 		  NULL },
+		{ "what the capture says counts, what is said beside it counts more",
+		  test_what_the_capture_says, NULL, NULL, NULL },
+		{ "leaves that KVM does not show are empty", test_leaves_that_kvm_does_not_show, NULL, NULL,
+		  NULL },
+		{ "fields are those that all kinds of CPU can give", test_fields_of_a_hybrid_host, NULL, NULL,
+		  NULL },
+		{ "which trees answered is told", test_which_trees_answered, NULL, NULL, NULL },
 		{ "what nobody said of kernel and QEMU is told", test_what_was_assumed, NULL, NULL, NULL },
 		{ "an unknown kernel is noted once, a wrong one refused", test_unknown_kernel_is_noted_once,
 		  NULL, NULL, NULL },
