@@ -54,9 +54,10 @@ const char *evc_level_mode_name(const struct evc_level_work *work, const struct 
 void evc_level_find_holding(struct evc_level_work *work);
 void evc_level_find_blocking(struct evc_level_work *work, const struct evc_mode *mode, unsigned version);
 
-/* level_risk.c: vendors, and what a guest is told of its CPU's flaws. */
+/* level_risk.c: vendors, what a guest is told of its CPU's flaws, widths of addresses. */
 void evc_level_find_vendors(struct evc_level_work *work);
 void evc_level_clear_unreachable(struct evc_level_work *work);
 void evc_level_find_untruths(struct evc_level_work *work);
+void evc_level_find_widths(struct evc_level_work *work);
 
 #endif

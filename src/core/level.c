@@ -184,6 +184,7 @@ static void find_baseline(struct evc_level_work *work)
 		return;
 	evc_level_clear_unreachable(work);
 	evc_level_find_untruths(work);
+	evc_level_find_widths(work);
 	evc_cpu_close(cpu, &dropped);
 	EVC_SET_FOREACH(id, &dropped)
 	evc_level_find(work, (struct evc_finding){

@@ -6,7 +6,7 @@
  * must see it if any host gives it.  KVM cannot show one that the host lacks, so where hosts differ
  * the reachable level has it cleared.  An immunity ("not affected") is levelled like a feature; but
  * those that pass a mode untouched are the host's, and a guest that is made on an immune host believes
- * itself immune on the next.
+ * itself immune on the next.  So are the widths of addresses of a guest that is made for one host alone.
  */
 #include "core/level-private.h"
 
@@ -131,4 +131,40 @@ void evc_level_find_untruths(struct evc_level_work *work)
 			                                           .subject = affected->name,
 			                                           .other = immune->name });
 	}
+}
+
+void evc_level_find_widths(struct evc_level_work *work)
+{
+	const struct evc_level_kind *narrow = NULL, *wide = NULL;
+	uint64_t least = 0, most = 0, bits;
+
+	for (size_t k = 0; k < work->n_kinds; k++) {
+		const struct evc_level_kind *kind = &work->kinds[k];
+
+		if (!kind->cpu || !evc_cpu_value(kind->cpu, EVC_F_PHYS_ADDR_BITS, &bits))
+			continue;
+		if (!narrow || bits < least) {
+			narrow = kind;
+			least = bits;
+		}
+		if (!wide || bits > most) {
+			wide = kind;
+			most = bits;
+		}
+	}
+	if (least == most || (work->mixed && !work->options->across_vendors))
+		return;
+	evc_level_find(
+		work,
+		(struct evc_finding){
+			.kind = EVC_FINDING_NOTE,
+			.severity = EVC_NOTE,
+			.feature = EVC_F_PHYS_ADDR_BITS,
+			.subject = narrow->name,
+			.other = wide->name,
+			.detail = evc_arena_printf(
+				work->arena,
+				"physical addresses have %llu bits here, %llu on %s: only guests that are made "
+				"for all hosts (evc export --cluster) move everywhere",
+				(unsigned long long)least, (unsigned long long)most, wide->name) });
 }

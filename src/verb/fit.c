@@ -8,13 +8,16 @@
 
 #include <string.h>
 
-/* The level's findings, less those about the host itself, which the vCPU's will tell. */
+/* The level's findings, less those about the host itself, which the vCPU's will tell, and what making for all
+ * settles. */
 static void take_findings(const struct evc_findings *level, const char *host, struct evc_findings *findings)
 {
 	for (size_t i = 0; i < level->n; i++) {
 		const struct evc_finding *finding = &level->items[i];
 		bool own = finding->kind == EVC_FINDING_LACKS || finding->kind == EVC_FINDING_UNSURE;
 
+		if (finding->kind == EVC_FINDING_NOTE && finding->feature == EVC_F_PHYS_ADDR_BITS)
+			continue;
 		if (!own || strcmp(finding->subject, host) != 0)
 			evc_findings_add(findings, *finding);
 	}

@@ -494,6 +494,40 @@ static void prefers_the_mode_that_no_other_covers(void **state)
 	assert_ptr_equal(cluster->level.parts[0].best, cluster->level.mode);
 }
 
+static void widths_of_addresses_that_differ_are_said(void **state)
+{
+	static const struct {
+		uint64_t bits[3]; /* 0: not known */
+		const char *narrow, *wide;
+	} rows[] = {
+		{ .bits = { 46, 46, 46 } },
+		{ .bits = { 46, 39, 52 }, .narrow = "b", .wide = "c" },
+		{ .bits = { 39, 46, 46 }, .narrow = "a", .wide = "b" },
+		{ .bits = { 46, 0, 46 } },
+		{ .bits = { 0, 46, 39 }, .narrow = "c", .wide = "b" },
+	};
+	static const char *const names[] = { "a", "b", "c" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cluster *cluster = new_cluster();
+		const struct evc_finding *said;
+
+		for (int k = 0; k < 3; k++) {
+			struct evc_cpu *cpu = add_host(cluster, HASWELL, names[k]);
+
+			cpu->value[evc_features[EVC_F_PHYS_ADDR_BITS].slot] = rows[i].bits[k];
+			set_truth(cpu, EVC_F_PHYS_ADDR_BITS, rows[i].bits[k] ? EVC_PRESENT : EVC_UNSURE);
+		}
+		make_level(cluster);
+		said = find(cluster, EVC_FINDING_NOTE, EVC_F_PHYS_ADDR_BITS,
+		            rows[i].narrow ? rows[i].narrow : "a");
+		assert_int_equal(!!said, !!rows[i].narrow);
+		if (said)
+			assert_string_equal(said->other, rows[i].wide);
+	}
+}
+
 static void the_baseline_is_what_all_have(void **state)
 {
 	struct cluster *cluster = new_cluster();
@@ -530,6 +564,7 @@ int main(void)
 		cmocka_unit_test(an_immunity_that_not_all_hosts_have_is_said),
 		cmocka_unit_test(lists_a_few_of_many_and_counts_the_rest),
 		cmocka_unit_test(prefers_the_mode_that_no_other_covers),
+		cmocka_unit_test(widths_of_addresses_that_differ_are_said),
 		cmocka_unit_test(the_baseline_is_what_all_have),
 	};
 

@@ -352,10 +352,8 @@ struct bad {
 };
 
 static const struct bad bads[] = {
-	{ .name = "nothing",
-	  .text = "",
-	  .format = "",
-	  .message = "not a CPUID dump of any form that evc reads" },
+	{ .name = "nothing", .text = "", .format = "", .message = "there is nothing in it" },
+	{ .name = "blank lines", .text = " \n\t\r\n", .format = "", .message = "there is nothing in it" },
 	{ .name = "another text",
 	  .text = "Hello\nWorld\n",
 	  .format = "",
