@@ -85,6 +85,17 @@ static bool mode_lists(const struct evc_modes *modes, const struct evc_cpu *sili
 	return evc_set_has(&evc_mode_version(mode, (unsigned)mode->n_versions)->features, id);
 }
 
+/*
+ * A generation's mode is what its servers have.  Its clients were made without some of it, as Ryzens without
+ * PCID; setups of firmware have switches for these.
+ */
+static bool may_be_switched(const struct evc_cpu *silicon, enum evc_feature_id id)
+{
+	const struct evc_generation *generation = evc_generation_find(silicon);
+
+	return id == EVC_F_NX || id == EVC_F_AES || (generation && !strstr(generation->segment, "client"));
+}
+
 /* Has another host of the very same signature the feature in its silicon? */
 static bool twin_has(const struct evc_check_side *host, const struct evc_check_side *other,
                      enum evc_feature_id id)
@@ -170,7 +181,9 @@ enum evc_cause evc_check_cause(const struct evc_check_side *host, enum evc_featu
 	if (evc_cpu_truth(host->silicon, EVC_F_HYPERVISOR) == EVC_PRESENT)
 		return EVC_CAUSE_NESTED;
 	twin = some_twin_has(host, other, options, id);
-	if (twin || mode_lists(modes, host->silicon, id))
-		return came_with_microcode(modes, id) ? EVC_CAUSE_MICROCODE : EVC_CAUSE_FIRMWARE;
+	if ((twin || mode_lists(modes, host->silicon, id)) && came_with_microcode(modes, id))
+		return EVC_CAUSE_MICROCODE;
+	if (twin || (mode_lists(modes, host->silicon, id) && may_be_switched(host->silicon, id)))
+		return EVC_CAUSE_FIRMWARE;
 	return silicon_cause(host->silicon, id);
 }

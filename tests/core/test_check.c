@@ -19,6 +19,8 @@
 #define CASCADELAKE "intel-cascadelake-2xxeon6230"
 #define ROME "zen2-amd-ryzen-threadripper-pro-3955wx-16-cores"
 #define BULLDOZER "amd-15h-bulldozer-4xopteron-6272"
+#define VERMEER "zen3-amd-ryzen-9-5950x-16-core-processor"
+#define MILAN "amd-19h-zen3-2xepyc-7763"
 #define NAPLES "amd-17h-zen-2xepyc-7451"
 
 static struct evc_check_side side(const char *name, struct evc_cpu *cpu)
@@ -217,6 +219,20 @@ static void a_twin_that_has_it_means_firmware_or_microcode(void **state)
 	evc_set_drop(&b.has, EVC_F_SPEC_CTRL);
 	evc_set_add(&b.known, EVC_F_SPEC_CTRL);
 	assert_int_equal(evc_check_cause(&host, EVC_F_SPEC_CTRL, &guest, &options), EVC_CAUSE_MICROCODE);
+}
+
+static void what_only_servers_of_a_generation_have_no_firmware_switches_on(void **state)
+{
+	struct evc_cpu client, server;
+	struct evc_check_side desktop = side(VERMEER, &client), rack = side(MILAN, &server);
+	struct evc_check_options options = { .modes = &evc_builtin_modes };
+
+	(void)state;
+	assert_int_equal(evc_check_cause(&desktop, EVC_F_PCID, &rack, &options), EVC_CAUSE_OLDER);
+	evc_set_drop(&client.has, EVC_F_NX);
+	assert_int_equal(evc_check_cause(&desktop, EVC_F_NX, &rack, &options), EVC_CAUSE_FIRMWARE);
+	evc_set_drop(&server.has, EVC_F_PCID);
+	assert_int_equal(evc_check_cause(&rack, EVC_F_PCID, &desktop, &options), EVC_CAUSE_FIRMWARE);
 }
 
 static void a_bit_that_kvm_makes_of_another_is_missing_for_the_reason_of_the_other(void **state)
@@ -636,6 +652,7 @@ int main(void)
 		cmocka_unit_test(what_is_a_hosts_own_is_not_taken_from_it),
 		cmocka_unit_test(leaves_that_kvm_shows_nobody_are_not_asked_for),
 		cmocka_unit_test(a_twin_that_has_it_means_firmware_or_microcode),
+		cmocka_unit_test(what_only_servers_of_a_generation_have_no_firmware_switches_on),
 		cmocka_unit_test(a_bit_that_kvm_makes_of_another_is_missing_for_the_reason_of_the_other),
 		cmocka_unit_test(who_is_not_said_to_be_immune_is_affected),
 		cmocka_unit_test(what_was_assumed_of_either_is_said),
