@@ -39,9 +39,10 @@ extern const size_t evc_n_qemu_pins;
 extern const struct evc_qemu_libvirt evc_qemu_libvirts[];
 extern const size_t evc_n_qemu_libvirts;
 
-extern const struct evc_set evc_qemu_supplied;     /* the hypervisor gives it, whatever the mode */
-extern const struct evc_set evc_qemu_kvm_supplied; /* of these, what only KVM gives, in registers of its own */
-extern const struct evc_set evc_qemu_automatic;    /* decided by QEMU or the guest, never asked for */
+extern const struct evc_set evc_qemu_supplied; /* the hypervisor gives it, whatever the mode */
+extern const struct evc_set
+	evc_qemu_kvm_supplied;                  /* of these, what only KVM gives, in registers of its own */
+extern const struct evc_set evc_qemu_automatic; /* decided by QEMU or the guest, never asked for */
 extern const struct evc_set evc_qemu_unmigratable; /* keeps a guest from being migrated */
 extern const struct evc_set evc_qemu_libvirt_base; /* what the model kvm64 has */
 
