@@ -225,6 +225,8 @@ int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err)
 		                      job->answer_ms, NULL, err);
 	/* Without an answer it may have begun. */
 	job->result.started = status == EVC_OK || job->source.qmp.state != EVC_QMP_READY;
+	if (job->result.started && status < 0)
+		job->result.why = evc_arena_string(job->arena, err->text, strlen(err->text));
 	return job->result.started ? EVC_OK : status;
 }
 

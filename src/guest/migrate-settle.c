@@ -488,6 +488,24 @@ static bool step(struct evc_migrate_job *job, enum evc_handover_step next)
 	return true;
 }
 
+/* Whatever is not as it was asked for has a reason: what was seen of both last, where nobody told another
+ * one. */
+static void give_reason(struct evc_migrate_job *job)
+{
+	const char *here = evc_handover_source_name(job->seen.source),
+		   *there = evc_handover_destination_name(job->seen.destination);
+	enum evc_handover_step end = job->result.end;
+
+	if (job->result.why || end == EVC_STEP_DONE || (end == EVC_STEP_LEAVE && !job->result.advice))
+		return;
+	if (end == EVC_STEP_LEAVE)
+		job->result.why =
+			evc_arena_printf(job->arena, "the source was told to end, and did not: it %s", here);
+	else
+		job->result.why =
+			evc_arena_printf(job->arena, "the source %s, and the destination %s", here, there);
+}
+
 void evc_migrate_settle(struct evc_migrate_job *job)
 {
 	int64_t wanted;
@@ -510,6 +528,7 @@ void evc_migrate_settle(struct evc_migrate_job *job)
 		                ? "QEMU gave up, and did not say why"
 		                : evc_arena_printf(job->arena, "the destination %s",
 		                                   evc_handover_destination_name(job->seen.destination)));
+	give_reason(job);
 	job->result.source = job->seen.source;
 	job->result.destination = job->seen.destination;
 	if (job->arrived && job->running)

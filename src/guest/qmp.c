@@ -13,7 +13,7 @@
 
 enum {
 	PIECE = 64 * 1024,
-	TOGETHER = 32, /* commands that are sent before an answer is waited for */
+	TOGETHER = 64, /* commands that are sent before an answer is waited for */
 };
 
 /* Ids of commands beside the queue begin here, so that their answers are told from those that are owed in

@@ -170,7 +170,7 @@ void evc_migrate_print(const struct evc_migrate_result *result, const char *from
 		                evc_handover_destination_name(result->destination));
 	else
 		evc_sink_printf(out, "the guest stays at %s\n", from);
-	if (!has_moved(result) && result->why[0])
+	if (result->why[0] && (!has_moved(result) || result->advice[0]))
 		evc_sink_printf(out, "reason: %s\n", result->why);
 	if (result->advice[0])
 		evc_sink_printf(out, "to do: %s\n", result->advice);

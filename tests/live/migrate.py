@@ -280,8 +280,10 @@ def allowed(fault, point):
 
 
 def is_honest(status, became, answer):
-    """Does evc say what became of the guest?"""
+    """Does evc say what became of the guest, and why, where it is not what was asked for?"""
     if status == 0 and became != MOVED:
+        return False
+    if status >= 3 and answer and not answer.get("reason"):
         return False
     said = answer.get("guest")
     may = {"destination": (MOVED,), "source": (STAYED, PAUSED), "nowhere": (LOST,)}
