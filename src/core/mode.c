@@ -170,23 +170,22 @@ enum evc_verdict evc_mode_satisfied(const struct evc_mode *mode, unsigned versio
 {
 	const struct evc_set *wants = &evc_mode_version(mode, version)->features;
 	enum evc_verdict verdict = vendor_verdict(mode, cpu);
-	struct evc_set known, unsure, lacks;
+	uint64_t any_unsure = 0, any_lacks = 0;
 
-	/* Who does not ask what is missing has the answer when nothing can be. */
-	if (!ret_lacks && !ret_unsure && (verdict == EVC_NO || evc_set_within(wants, &cpu->has)))
-		return verdict;
-	known = evc_set_and(wants, &cpu->known);
-	unsure = evc_set_minus(wants, &cpu->known);
-	lacks = evc_set_minus(&known, &cpu->has);
-	if (!evc_set_is_empty(&unsure))
+	for (int w = 0; w < EVC_SET_WORDS; w++) {
+		uint64_t unsure = wants->word[w] & ~cpu->known.word[w];
+		uint64_t lacks = wants->word[w] & cpu->known.word[w] & ~cpu->has.word[w];
+
+		any_unsure |= unsure;
+		any_lacks |= lacks;
+		if (ret_lacks)
+			ret_lacks->word[w] = lacks;
+		if (ret_unsure)
+			ret_unsure->word[w] = unsure;
+	}
+	if (any_unsure)
 		verdict = evc_verdict_worse(verdict, EVC_UNKNOWN);
-	if (!evc_set_is_empty(&lacks))
-		verdict = EVC_NO;
-	if (ret_lacks)
-		*ret_lacks = lacks;
-	if (ret_unsure)
-		*ret_unsure = unsure;
-	return verdict;
+	return any_lacks ? EVC_NO : verdict;
 }
 
 unsigned evc_mode_best_version(const struct evc_mode *mode, const struct evc_cpu *cpu)

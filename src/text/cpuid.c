@@ -19,7 +19,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const reg_names[] = { "eax=", "ebx=", "ecx=", "edx=" };
+/* Of one length, which compilers see. */
+static const char reg_names[][5] = { "eax=", "ebx=", "ecx=", "edx=" };
 
 /* A leaf whose registers are being read, perhaps over several lines. */
 struct pending {
@@ -47,17 +48,22 @@ static struct evc_span strip(struct evc_span line)
 	return line;
 }
 
-/* The word is in lower case. */
-static inline bool skip_nocase(struct evc_span *span, const char *word)
+static inline bool skip_n_nocase(struct evc_span *span, const char *word, size_t n)
 {
-	size_t n = strlen(word);
-
 	if (n > span->length)
 		return false;
 	if (memcmp(span->text, word, n) != 0 && strncasecmp(span->text, word, n) != 0)
 		return false;
 	evc_span_drop(span, n);
 	return true;
+}
+
+/* The word is in lower case. */
+static inline bool skip_nocase(struct evc_span *span, const char *word)
+{
+	size_t n = strlen(word);
+
+	return skip_n_nocase(span, word, n);
 }
 
 /* "0x7 0x1:" or "0x7:" from the front; a place that cannot be read stays in *at. */
@@ -128,7 +134,7 @@ static int read_registers(struct reader *reader, struct evc_span at, struct evc_
 		if (!at.length)
 			return EVC_OK;
 		start = at;
-		if (!skip_nocase(&at, reg_names[pending->n]))
+		if (!skip_n_nocase(&at, reg_names[pending->n], sizeof(reg_names[0]) - 1))
 			return evc_lines_fail(&reader->lines, start, err,
 			                      "expected %s0x and hexadecimal digits", reg_names[pending->n]);
 		start = at;
@@ -140,41 +146,6 @@ static int read_registers(struct reader *reader, struct evc_span at, struct evc_
 	if (pending->numbered)
 		return evc_cpus_leaf(&reader->cpus, pending->leaf, pending->subleaf, pending->value, err);
 	return evc_cpus_repeated(&reader->cpus, pending->leaf, pending->value, err);
-}
-
-/* Eight hexadecimal digits. */
-static bool take_word(const char *text, uint32_t *ret_value)
-{
-	uint32_t value = 0;
-	unsigned digit, highest = 0;
-
-	for (int i = 0; i < 8; i++) {
-		digit = evc_hex_digit(text[i]);
-		highest |= digit;
-		value = value << 4 | (digit & 0xf);
-	}
-	*ret_value = value;
-	return highest < 16;
-}
-
-/* A line exactly as cpuid prints it, which nearly all are; any other is read step by step. */
-static bool take_plain(struct evc_span at, uint32_t *ret_leaf, uint32_t *ret_subleaf,
-                       uint32_t ret_value[static 4])
-{
-	const char *text = at.text;
-	unsigned high, low;
-
-	/* 0x00000007 0x00: eax=0x00000001 ebx=0xf1bf07ab ecx=0x00405fc6 edx=0x00000010 */
-	if (at.length != 76 || memcmp(text, "0x", 2) != 0 || memcmp(text + 10, " 0x", 3) != 0 ||
-	    memcmp(text + 15, ": eax=0x", 8) != 0 || memcmp(text + 31, " ebx=0x", 7) != 0 ||
-	    memcmp(text + 46, " ecx=0x", 7) != 0 || memcmp(text + 61, " edx=0x", 7) != 0)
-		return false;
-	high = evc_hex_digit(text[13]);
-	low = evc_hex_digit(text[14]);
-	*ret_subleaf = high << 4 | low;
-	return (high | low) < 16 && take_word(text + 2, ret_leaf) && take_word(text + 23, &ret_value[0]) &&
-	       take_word(text + 38, &ret_value[1]) && take_word(text + 53, &ret_value[2]) &&
-	       take_word(text + 68, &ret_value[3]);
 }
 
 static int finish_host(struct reader *reader, struct evc_error *err)
@@ -232,7 +203,6 @@ static bool looks_like_registers(struct evc_span line)
 static int read_line(struct reader *reader, struct evc_error *err)
 {
 	struct evc_span at = strip(reader->lines.line), start = at;
-	uint32_t leaf, subleaf, value[4];
 	uint64_t number;
 	bool numbered;
 
@@ -240,9 +210,7 @@ static int read_line(struct reader *reader, struct evc_error *err)
 		return EVC_OK;
 	if (reader->pending.n < 4)
 		return read_registers(reader, at, err);
-	if (take_plain(at, &leaf, &subleaf, value))
-		return evc_cpus_leaf(&reader->cpus, leaf, subleaf, value, err);
-	if (evc_span_skip(&at, "HOST ") || evc_span_equals(at, "HOST"))
+	if (at.text[0] == 'H' && (evc_span_skip(&at, "HOST ") || evc_span_equals(at, "HOST")))
 		return read_host_line(reader, at, err);
 	if (is_cpu_line(at, &number, &numbered))
 		return read_cpu_line(reader, number, at, err);
