@@ -343,6 +343,61 @@ static void a_register_of_promises_goes_with_its_leaf(void **state)
 	            evc_bit_mask(promises));
 }
 
+/* A guest that QEMU starts at the mode, through KVM. */
+static uint32_t made(const char *host, const char *mode, uint32_t leaf, uint32_t subleaf, enum evc_reg reg)
+{
+	const struct evc_offer_options options = { .view = EVC_VIEW_KVM,
+		                                   .kernel = "6.12.107",
+		                                   .qemu = "10.0" };
+	struct guest *guest = new_guest(host);
+	unsigned version;
+	uint64_t known;
+
+	assert_int_equal(evc_offer_make(&guest->host, &options, &arena, &guest->offer, NULL, NULL), EVC_OK);
+	assert_int_equal(evc_vcpu_make(&evc_builtin_modes, find_mode(mode, &version), 0, &guest->offer, NULL,
+	                               &arena, &guest->dump, &guest->findings, NULL),
+	                 EVC_OK);
+	return (uint32_t)evc_dump_register(&guest->dump, leaf, subleaf, reg, &known);
+}
+
+static void leaves_are_empty_without_what_they_describe(void **state)
+{
+	(void)state;
+	assert_int_equal(made(SAPPHIRE, "intel-sapphirerapids", 0x1d, 0, EVC_EAX), 1);
+	assert_int_not_equal(made(SAPPHIRE, "intel-sapphirerapids", 0x1e, 0, EVC_EBX), 0);
+	assert_int_equal(made(SAPPHIRE, "x86-64-v4", 0x1d, 0, EVC_EAX), 0);
+	assert_int_equal(made(SAPPHIRE, "x86-64-v4", 0x1d, 1, EVC_EAX), 0);
+	assert_int_equal(made(SAPPHIRE, "x86-64-v4", 0x1e, 0, EVC_EBX), 0);
+	/* counters: of no mode */
+	assert_int_equal(made(SAPPHIRE, "intel-sapphirerapids", 0xa, 0, EVC_EAX), 0);
+	assert_int_equal(made(SAPPHIRE, "x86-64-v4", 0xa, 0, EVC_EDX), 0);
+}
+
+static void amds_leaf_mirrors_leaf_1_for_amds_own_cpus(void **state)
+{
+	static const struct {
+		const char *host, *mode;
+		bool mirrors;
+	} rows[] = {
+		{ .host = ROME, .mode = "amd-zen2", .mirrors = true },
+		{ .host = ROME, .mode = "x86-64-v2", .mirrors = true },
+		{ .host = "machines/hygon-dhyana-32cores", .mode = "x86-64-v2" },
+		{ .host = SAPPHIRE, .mode = "x86-64-v2" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint32_t own = made(rows[i].host, rows[i].mode, 1, 0, EVC_EDX),
+			 mirror = made(rows[i].host, rows[i].mode, 0x80000001, 0, EVC_EDX);
+		uint32_t both = 1U << evc_features[EVC_F_FPU].bit.lo | 1U << evc_features[EVC_F_TSC].bit.lo;
+
+		assert_int_equal(own & both, both);
+		assert_int_equal(mirror & both, rows[i].mirrors ? both : 0);
+		assert_int_equal(mirror & 1U << evc_features[EVC_F_LM].bit.lo,
+		                 1U << evc_features[EVC_F_LM].bit.lo);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +412,8 @@ int main(void)
 		cmocka_unit_test(a_level_takes_what_one_host_lacks),
 		cmocka_unit_test(a_level_lowers_address_widths_and_counters),
 		cmocka_unit_test(linear_addresses_are_as_wide_as_the_guests_page_tables),
+		cmocka_unit_test(leaves_are_empty_without_what_they_describe),
+		cmocka_unit_test(amds_leaf_mirrors_leaf_1_for_amds_own_cpus),
 		cmocka_unit_test(a_register_of_promises_goes_with_its_leaf),
 	};
 
