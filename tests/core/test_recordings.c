@@ -167,7 +167,7 @@ static struct evc_host read_part(const char *folder, const char *name, const cha
 	    evc_hosts_read(text, path, &arena, &hosts, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(hosts.n, 1);
-	return hosts.items[0];
+	return hosts.items ? hosts.items[0] : (struct evc_host){ 0 };
 }
 
 static struct parts parts_of(const char *name)
