@@ -169,6 +169,40 @@ static void a_state_of_unknown_size_makes_the_sizes_unknown(void **state)
 	get(&dump, 1, EVC_EBX, false);
 }
 
+static void either_way_of_compacting_has_the_compacted_form(void **state)
+{
+	static const enum evc_feature_id ways[] = { EVC_F_XSAVEC, EVC_F_XSAVES };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct evc_cpu cpu;
+		struct evc_dump dump;
+
+		evc_cpu_decode(&skylake.cpus[0], &cpu);
+		evc_set_drop(&cpu.has, ways[i]);
+		make(&cpu, &skylake.cpus[0], &dump);
+		assert_int_equal(get(&dump, 1, EVC_EBX, true), 0xa08);
+	}
+}
+
+static void a_state_that_is_not_known_makes_the_sizes_unknown(void **state)
+{
+	static const enum evc_feature_id states[] = { EVC_F_XCR0_PKRU, EVC_F_XSS_PT };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct evc_cpu cpu;
+		struct evc_dump dump;
+
+		evc_cpu_decode(&skylake.cpus[0], &cpu);
+		evc_set_drop(&cpu.has, states[i]);
+		evc_set_drop(&cpu.known, states[i]);
+		make(&cpu, &skylake.cpus[0], &dump);
+		get(&dump, 0, EVC_ECX, false);
+		get(&dump, 1, EVC_EBX, false);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +210,8 @@ int main(void)
 		cmocka_unit_test(what_the_hardware_says_of_a_state_stays),
 		cmocka_unit_test(supervisor_states_count_when_the_host_uses_them),
 		cmocka_unit_test(a_state_of_unknown_size_makes_the_sizes_unknown),
+		cmocka_unit_test(either_way_of_compacting_has_the_compacted_form),
+		cmocka_unit_test(a_state_that_is_not_known_makes_the_sizes_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, setup, free_arena);
