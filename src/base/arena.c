@@ -49,7 +49,9 @@ static void bring_pages(struct evc_arena_block *block, size_t size)
 
 	if (end <= block->brought)
 		return;
-	end = end > block->size - block->size % PAGES ? block->size : (end / PAGES + 1) * PAGES;
+	end = (end / PAGES + 1) * PAGES;
+	if (end > block->size)
+		end = block->size;
 #ifdef MADV_POPULATE_WRITE
 	char *first = block->bytes + block->brought;
 	size_t before = (uintptr_t)first % 4096;
