@@ -8,7 +8,8 @@ const struct evc_format *const evc_formats[] = {
 	&evc_format_firecracker, &evc_format_json, /* whatever else begins with a brace: it says what is
 	                                              missing */
 	&evc_format_libvirt,     &evc_format_libcpuid, &evc_format_aida64,
-	&evc_format_kcpuid,      &evc_format_cpuinfo,  &evc_format_cpuid,
+	&evc_format_kcpuid,      &evc_format_probe, /* it holds the next two */
+	&evc_format_cpuinfo,     &evc_format_cpuid,
 };
 
 const size_t evc_n_formats = sizeof(evc_formats) / sizeof(evc_formats[0]);

@@ -46,6 +46,7 @@ extern const struct evc_format evc_format_kcpuid;
 extern const struct evc_format evc_format_libvirt;
 extern const struct evc_format evc_format_firecracker;
 extern const struct evc_format evc_format_cpuinfo;
+extern const struct evc_format evc_format_probe;
 
 extern const struct evc_format *const evc_formats[];
 extern const size_t evc_n_formats;

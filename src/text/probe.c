@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_VULNERABILITIES = 256, MAX_NAME = 64 };
+enum { MAX_VULNERABILITIES = 256, MAX_NAME = 64, FIRST_LINES = 4096 };
 
 enum section {
 	CPUID,
@@ -326,3 +326,32 @@ int evc_probe_read(struct evc_span text, const char *name, struct evc_arena *are
 	*ret_probe = probe;
 	return EVC_OK;
 }
+
+/* A kernel may have said much before. */
+static bool recognise(struct evc_span text)
+{
+	struct evc_span line, name;
+
+	for (int i = 0; i < FIRST_LINES && evc_span_line(&text, &line); i++)
+		if (is_mark(line, &name) && evc_span_equals(name, section_names[CPUID]))
+			return true;
+	return false;
+}
+
+static int read(struct evc_span text, const char *name, struct evc_arena *arena, struct evc_hosts *ret_hosts,
+                struct evc_error *err)
+{
+	struct evc_probe probe;
+	int status = evc_probe_read(text, name, arena, &probe, err);
+
+	if (status == EVC_OK)
+		evc_hosts_add(ret_hosts, arena, &probe.host);
+	return status;
+}
+
+const struct evc_format evc_format_probe = {
+	.name = "probe",
+	.title = "what the probe guest prints",
+	.recognise = recognise,
+	.read = read,
+};
