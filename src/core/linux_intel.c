@@ -76,6 +76,51 @@ static void spectre_microcode(struct evc_linux_work *work)
 		evc_linux_forbid(work, gone[i], bad, "intel.c:bad_spectre_microcode");
 }
 
+/* The deadline timer missed deadlines before these microcodes; it is trusted under hypervisors.
+ * (linux:arch/x86/kernel/apic/apic.c) */
+static void deadline_microcode(struct evc_linux_work *work)
+{
+	static const struct {
+		uint8_t model, lowest, highest; /* steppings */
+		uint32_t revision;
+	} rows[] = {
+		{ .model = 0x3c, .lowest = 0, .highest = 15, .revision = 0x22 },
+		{ .model = 0x3d, .lowest = 0, .highest = 15, .revision = 0x25 },
+		{ .model = 0x3f, .lowest = 2, .highest = 2, .revision = 0x3a },
+		{ .model = 0x3f, .lowest = 4, .highest = 4, .revision = 0x0f },
+		{ .model = 0x45, .lowest = 0, .highest = 15, .revision = 0x20 },
+		{ .model = 0x46, .lowest = 0, .highest = 15, .revision = 0x17 },
+		{ .model = 0x47, .lowest = 0, .highest = 15, .revision = 0x17 },
+		{ .model = 0x4e, .lowest = 0, .highest = 15, .revision = 0xb2 },
+		{ .model = 0x4f, .lowest = 0, .highest = 15, .revision = 0x0b000020 },
+		{ .model = 0x55, .lowest = 3, .highest = 3, .revision = 0x01000136 },
+		{ .model = 0x55, .lowest = 4, .highest = 4, .revision = 0x02000014 },
+		{ .model = 0x56, .lowest = 2, .highest = 2, .revision = 0x11 },
+		{ .model = 0x56, .lowest = 3, .highest = 3, .revision = 0x0700000e },
+		{ .model = 0x56, .lowest = 4, .highest = 4, .revision = 0x0f00000c },
+		{ .model = 0x56, .lowest = 5, .highest = 5, .revision = 0x0e000003 },
+		{ .model = 0x5e, .lowest = 0, .highest = 15, .revision = 0xb2 },
+		{ .model = 0x8e, .lowest = 0, .highest = 15, .revision = 0x52 },
+		{ .model = 0x9e, .lowest = 0, .highest = 15, .revision = 0x52 },
+	};
+
+	if (work->family != 6)
+		return;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].model == work->model && rows[i].lowest <= work->stepping &&
+		    work->stepping <= rows[i].highest) {
+			struct evc_linux_tri older = evc_linux_older_microcode(work, rows[i].revision);
+
+			/* They are of 2017: assumed where nobody says, and a hypervisor's usual revision is
+			 * none. */
+			if (older.depends)
+				older.truth = EVC_ABSENT;
+			evc_linux_forbid(work, EVC_LINUX_F_TSC_DEADLINE_TIMER,
+			                 evc_linux_and(work, evc_linux_not(work, HAS(HYPERVISOR)), older),
+			                 "apic.c:apic_validate_deadline_timer");
+		}
+}
+
 static void constant_tsc(struct evc_linux_work *work)
 {
 	const char *where = "intel.c:early_init_intel";
@@ -138,6 +183,7 @@ void evc_linux_intel_early(struct evc_linux_work *work)
 
 	constant_tsc(work);
 	spectre_microcode(work);
+	deadline_microcode(work);
 	if (is_intel6(work, 0x1c, 0x1c) && work->stepping <= 2)
 		evc_linux_clear(work, EVC_LINUX_F_PSE, evc_linux_older_microcode(work, 0x20e), where);
 	if (is_intel6(work, 0, 0xe))

@@ -7,8 +7,8 @@
  * guest's threads for cores.  So the shape replaces bits of leaves, and the kernel's rules do the rest.
  * The layout is QEMU's: threads within cores within sockets, each number in as many bits as it needs.  A
  * leaf that the dump does not have does not come; those of dies and modules, which nobody asked for, go.
- * Where only the number of CPUs is given and the dump's leaves tell of several already, they stay as they
- * are: the dump is the guest's own. (qemu:target/i386/cpu.c:cpu_x86_cpuid)
+ * Where only the number of CPUs is given and the dump's leaves tell of as many already, or of several, they
+ * stay as they are: the dump is the guest's own. (qemu:target/i386/cpu.c:cpu_x86_cpuid)
  */
 #include "core/linux-private.h"
 
@@ -53,6 +53,9 @@ enum evc_linux_shaping evc_linux_shaping_of(const struct evc_linux_question *que
 
 	if (!env || !env->cpus)
 		return shares ? EVC_LINUX_AS_NUMBERED : EVC_LINUX_AS_DUMPED;
+	if (!env->sockets && !env->cores && !env->threads && env->cpus == 1 &&
+	    !tells_of_several(question->dump))
+		return EVC_LINUX_AS_DUMPED;
 	if (env->sockets || env->cores || env->threads || !tells_of_several(question->dump))
 		return EVC_LINUX_AS_SHAPED;
 	return question->host && question->host->n_cpus > 1 ? EVC_LINUX_AS_DUMPED : EVC_LINUX_AS_NUMBERED;
