@@ -71,7 +71,8 @@ def flaws(dump, more, lines):
 def compare(directory, head, parts):
     """(wrong files on flaws, wrong lines of /proc/cpuinfo, how many of both are not known), from what a guest printed."""
     dump, real = os.path.join(directory, "guest.cpuid"), os.path.join(directory, "cpuinfo")
-    for file, lines in ((dump, parts["cpuid"]), (real, parts["cpuinfo"])):
+    asked = ["--- cpuid", *parts["cpuid"], "--- msr", *parts.get("msr", ())]
+    for file, lines in ((dump, asked), (real, parts["cpuinfo"])):
         with open(file, "w", encoding="utf-8") as out:
             out.write("\n".join(lines) + "\n")
     more = arguments(head, parts["cpuinfo"])

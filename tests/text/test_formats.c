@@ -282,6 +282,16 @@ static const struct good goods[] = {
 	  .subleaf = 1,
 	  .reg = EVC_EAX,
 	  .value = 5 },
+	{ .name = "probe: an MSR, among what a kernel and other sections say",
+	  .text = "[    0.1] Linux\n--- cpuid\nCPU 0:\n   0x00000000 0x00: eax=0x00000001 ebx=0x0 ecx=0x0 edx=0x0\n"
+	          "--- cpuinfo\nprocessor\t: 0\nflags\t\t: fpu\n--- msr\ncpu 0 0x10a 0x2b\ncpu 0 0x140 faults\n"
+	          "--- end\n",
+	  .format = "probe",
+	  .n_hosts = 1,
+	  .n_cpus = 1,
+	  .leaf = 0x10a,
+	  .reg = EVC_MSR,
+	  .value = 0x2b },
 	{ .name = "libvirt: an MSR",
 	  .text = XML0 " <msr index='0x10a' edx='0x1' eax='0x0000002b'/>\n</cpudata>\n",
 	  .format = "libvirt",
