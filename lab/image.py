@@ -23,6 +23,7 @@ TOP = os.path.dirname(HERE)
 QEMU = "qemu-system-x86_64"
 # With their dependencies, which the modules name themselves; a kernel may have some built in.
 MODULES = ("virtio_pci", "virtio_console", "virtio_net", "msr", "kvm-amd", "kvm-intel")
+SSH_PROGRAMS = ("ssh", "ssh-keygen", "sshd")
 FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "pvh.bin", "vgabios-stdvga.bin", "efi-virtio.rom")
 FIRMWARE_FOLDERS = ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu")
 KERNELS = ("linux-image-cloud-amd64", "linux-image-amd64", "linux-image-kvm", "linux-image-generic")
@@ -172,6 +173,36 @@ def qemu_parts():
     return parts
 
 
+def ssh_parts():
+    """What a host needs to reach others by ssh and to be reached; nothing where the system has no ssh."""
+    programs = [shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") for name in SSH_PROGRAMS]
+    if not all(programs):
+        return {}
+    parts = {}
+    for name, program in zip(SSH_PROGRAMS, programs):
+        parts[("/usr/sbin/" if name == "sshd" else "/usr/bin/") + name] = program
+        parts.update({path: os.path.realpath(path) for path in libraries(program)})
+    for path in glob.glob("/usr/lib/openssh/sshd-*"):  # since 9.8 a connection has a program of its own
+        parts[path] = path
+        parts.update({library: os.path.realpath(library) for library in libraries(path)})
+    return parts
+
+
+def add_ssh(archive, work):
+    """One pair of keys, made for this file system, for all of its hosts; their network ends where the lab does."""
+    key = os.path.join(work, "key")
+    call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", key)
+    public = read(key + ".pub")
+    archive.file("/etc/passwd", b"root:*:0:0:root:/root:/bin/sh\nsshd:*:74:74:sshd:/run/sshd:/bin/false\n")
+    archive.file("/etc/group", b"root:*:0:\nsshd:*:74:\n")
+    archive.file("/etc/ssh/key", read(key))
+    archive.file("/etc/ssh/sshd_config", b"HostKey /etc/ssh/key\nAuthorizedKeysFile /root/.ssh/authorized_keys\nStrictModes no\n"
+                 b"PasswordAuthentication no\nKbdInteractiveAuthentication no\n")
+    archive.file("/root/.ssh/id_ed25519", read(key))
+    archive.file("/root/.ssh/authorized_keys", public)
+    archive.file("/root/.ssh/known_hosts", b"10.0.0.* " + public)
+
+
 def compile_program(name, folder, *flags):
     built = os.path.join(folder, name)
     call(*os.environ.get("CC", "cc").split(), "-O1", *flags, "-o", built, os.path.join(HERE, name + ".c"))
@@ -258,6 +289,8 @@ def pack(kernel, parts, own, evc):
         probe = os.path.join(os.path.dirname(own["agent"]), "probe")
         call(evc, "observe", "--initrd", probe)
         archive.file("/boot/probe.initrd", read(probe))
+    if "/usr/sbin/sshd" in parts:
+        add_ssh(archive, os.path.dirname(own["agent"]))
     archive.file("/etc/evc/modes.d/lab.modes", read(os.path.join(HERE, "lab.modes")))
     return archive.text()
 
@@ -287,7 +320,7 @@ def build(evc):
         fcntl.flock(lock, fcntl.LOCK_EX)
         kernel = kernel_folder(cache)
         vmlinuz = one(os.path.join(kernel, "boot", "vmlinuz*"), "kernel")
-        parts = qemu_parts()
+        parts = {**ssh_parts(), **qemu_parts()}
         parts["/bin/busybox"] = busybox(cache)
         parts["/boot/vmlinuz"] = vmlinuz
         if evc:

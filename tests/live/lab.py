@@ -255,6 +255,21 @@ def check_moves(tap):
     end(NEW, "g")
 
 
+def check_names(tap):
+    """By the other host's name: evc starts the QEMU that waits there, and memory goes through ssh."""
+    name = f"a guest moves from {NEW} to {OLD} by the host's name alone"
+    if lab("exec", NEW, "test", "-x", "/usr/sbin/sshd").returncode:
+        tap.skip(name, "no openssh-server and openssh-client to put into the hosts")
+        return
+    start_ticking(NEW, at_mode)
+    address = next(one["address"] for one in json.loads(lab("list", "--json").stdout)["hosts"] if one["name"] == OLD)
+    done = lab("exec", "--timeout", "240", NEW, "evc", "migrate", "--guest", "g", "--to", "root@" + address, timeout=270)
+    limit = time.monotonic() + 20
+    while done.returncode == 0 and len(ticks(OLD)) < 3 and time.monotonic() < limit:
+        time.sleep(0.5)
+    tap.result(done.returncode == 0 and len(ticks(OLD)) > 2, name, done.stderr.decode().splitlines()[-8:])
+
+
 def check_refusal(tap):
     start_ticking(NEW, unlevelled)
     status, said = move(NEW, OLD, unlevelled)
@@ -313,6 +328,7 @@ def check_all(tap, folder):
     check_run(tap)
     check_moves(tap)
     check_refusal(tap)
+    check_names(tap)
     check_owner(tap)
     check_end(tap, os.environ["EVC_LAB"])
 
