@@ -83,8 +83,11 @@ struct evc_linux_work {
 	uint32_t platform_depends;
 	enum evc_linux_shaping shape;
 	struct evc_linux_layout layout; /* of the question's dump, where CPUs share it */
-	bool clock_replaced;            /* a hypervisor's clock: CPUID is not asked for the frequency */
-	struct evc_linux_tri gate;      /* what all rules depend on, where the kernel would have returned */
+	const char *where; /* the kernel's function that makes the line being made; NULL: what is read is no
+	                      cause */
+	enum evc_linux_line line;
+	bool clock_replaced;       /* a hypervisor's clock: CPUID is not asked for the frequency */
+	struct evc_linux_tri gate; /* what all rules depend on, where the kernel would have returned */
 };
 
 /* A component of XSAVE's area that Linux manages: the flag it needs, and its size by architecture. */
@@ -170,6 +173,15 @@ struct evc_linux_tri evc_linux_configured(struct evc_linux_work *work, enum evc_
 /* config.NAME=VALUE: EVC_ERR_USAGE for what is no option or no value of it. */
 int evc_linux_config_set(struct evc_linux_env *env, struct evc_span name, struct evc_span value,
                          struct evc_error *err);
+
+/*
+ * Causes of a line: from here on what is read is a cause of that line, until the end.  evc_linux_cause_bits
+ * names one that was read by another way.
+ */
+void evc_linux_line_begin(struct evc_linux_work *work, enum evc_linux_line line, const char *where);
+void evc_linux_line_end(struct evc_linux_work *work);
+void evc_linux_cause_text(struct evc_linux_work *work, const char *text);
+void evc_linux_cause_bits(struct evc_linux_work *work, struct evc_bit bit, uint64_t value, bool known);
 
 /* --- facts that several rules need (linux_facts.c) ------------------------------------------------ */
 

@@ -68,6 +68,13 @@ static uint64_t size_kb(uint32_t ebx, uint32_t ecx)
 	       ((uint64_t)ecx + 1) / 1024;
 }
 
+static void cause(struct evc_linux_work *work, const struct evc_leaf *leaf, enum evc_reg reg)
+{
+	evc_linux_cause_bits(
+		work, (struct evc_bit){ .leaf = leaf->leaf, .subleaf = leaf->subleaf, .reg = reg, .hi = 31 },
+		leaf->value[reg], leaf->known[reg] == UINT32_MAX);
+}
+
 /* Leaf 4, subleaf by subleaf until one says that there are no more; how many there are. */
 static unsigned deterministic(struct evc_linux_work *work, struct caches *caches)
 {
@@ -78,6 +85,8 @@ static unsigned deterministic(struct evc_linux_work *work, struct caches *caches
 		unsigned type, level;
 
 		evc_dump_reader_leaf(&work->reader, 4, i, &leaf);
+		for (unsigned reg = EVC_EAX; reg <= EVC_ECX; reg++)
+			cause(work, &leaf, (enum evc_reg)reg);
 		type = leaf.value[EVC_EAX] & 0x1f;
 		level = leaf.value[EVC_EAX] >> 5 & 7;
 		if ((leaf.known[EVC_EAX] & leaf.known[EVC_EBX] & leaf.known[EVC_ECX]) != UINT32_MAX)
@@ -107,6 +116,8 @@ static void described(struct evc_linux_work *work, struct caches *caches)
 	struct evc_leaf leaf;
 
 	evc_dump_reader_leaf(&work->reader, 2, 0, &leaf);
+	for (unsigned reg = EVC_EAX; reg <= EVC_EDX; reg++)
+		cause(work, &leaf, (enum evc_reg)reg);
 	rounds = leaf.value[EVC_EAX] & 0xff;
 	if (rounds > MAX_ROUNDS)
 		rounds = MAX_ROUNDS;
@@ -131,12 +142,19 @@ static void extended(struct evc_linux_work *work, uint64_t *kb, struct evc_linux
 	*ret_known = work->xlevel_known;
 	if (work->xlevel >= 0x80000005) {
 		evc_dump_reader_leaf(&work->reader, 0x80000005, 0, &five);
+		if (work->xlevel < 0x80000006) {
+			cause(work, &five, EVC_ECX);
+			cause(work, &five, EVC_EDX);
+		}
 		*kb = (five.value[EVC_ECX] >> 24) + (five.value[EVC_EDX] >> 24);
 		*ret_known = *ret_known && (five.known[EVC_ECX] & five.known[EVC_EDX]) == UINT32_MAX;
 	}
 	if (work->xlevel < 0x80000006)
 		return;
 	evc_dump_reader_leaf(&work->reader, 0x80000006, 0, &six);
+	cause(work, &six, EVC_ECX);
+	evc_linux_line_begin(work, EVC_LINUX_TLB_SIZE, "common.c:cpu_detect_cache_sizes");
+	cause(work, &six, EVC_EBX);
 	*kb = six.value[EVC_ECX] >> 16;
 	*ret_known = (six.known[EVC_EBX] & six.known[EVC_ECX]) == UINT32_MAX;
 	tlb->number = (six.value[EVC_EBX] >> 16 & 0xfff) + (six.value[EVC_EBX] & 0xfff);
@@ -151,7 +169,10 @@ void evc_linux_caches(struct evc_linux_work *work, struct evc_linux_value *size,
 	bool known = true;
 
 	if (intels) {
-		unsigned n = work->level > 3 ? deterministic(work, &caches) : 0;
+		unsigned n;
+
+		evc_linux_line_begin(work, EVC_LINUX_CACHE_SIZE, "cacheinfo.c:init_intel_cacheinfo");
+		n = work->level > 3 ? deterministic(work, &caches) : 0;
 
 		if (!n && work->level > 1)
 			described(work, &caches);
@@ -163,9 +184,11 @@ void evc_linux_caches(struct evc_linux_work *work, struct evc_linux_value *size,
 	if (!intels || !caches.kb[L2]) {
 		bool extended_known;
 
+		evc_linux_line_begin(work, EVC_LINUX_CACHE_SIZE, "common.c:cpu_detect_cache_sizes");
 		extended(work, &kb, tlb, &extended_known);
 		known = known && extended_known;
 	}
+	evc_linux_line_end(work);
 	if (!work->vendor_known)
 		known = false;
 	size->number = (int64_t)kb;

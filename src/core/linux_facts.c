@@ -14,6 +14,12 @@ uint32_t evc_linux_microcode(struct evc_linux_work *work, bool *ret_known, uint3
 	if ((intel && work->family >= 6) || work->vendor == EVC_LINUX_VENDOR_AMD ||
 	    work->vendor == EVC_LINUX_VENDOR_HYGON)
 		answer = evc_linux_msr(work, EVC_LINUX_MSR_MICROCODE);
+	evc_linux_cause_bits(work,
+	                     (struct evc_bit){ .leaf = EVC_LINUX_MSR_MICROCODE,
+	                                       .reg = EVC_MSR,
+	                                       .lo = intel ? 32 : 0,
+	                                       .hi = intel ? 63 : 31 },
+	                     answer.value, (answer.known >> (intel ? 32 : 0) & UINT32_MAX) == UINT32_MAX);
 	if (intel) {
 		answer.value >>= 32;
 		answer.known >>= 32;

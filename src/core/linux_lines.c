@@ -141,6 +141,10 @@ static uint32_t tsc_khz(struct evc_linux_work *work, uint32_t *ret_depends)
 	uint32_t known, khz;
 
 	*ret_depends = 0;
+	if (work->env->tsc_khz || (host && host->facts.tsc_khz))
+		evc_linux_cause_text(work, work->env->tsc_khz
+		                                   ? "the TSC's frequency, as the caller says"
+		                                   : "the TSC's frequency, as the host's facts say");
 	if (work->env->tsc_khz)
 		return work->env->tsc_khz;
 	if (host && host->facts.tsc_khz)
@@ -263,32 +267,72 @@ static void vmx_flags(struct evc_linux_work *work)
 		value->shown.truth = work->view->vmx_unsure[0] ? EVC_UNSURE : EVC_ABSENT;
 }
 
+/* Fields of what was read before all else. */
+static void field_causes(struct evc_linux_work *work, enum evc_linux_line line, const char *where,
+                         const enum evc_feature_id *fields, size_t n)
+{
+	bool known;
+
+	evc_linux_line_begin(work, line, where);
+	for (size_t i = 0; work->where && i < n; i++)
+		evc_linux_field(work, fields[i], &known);
+	evc_linux_line_end(work);
+}
+
+static void detected_causes(struct evc_linux_work *work)
+{
+	static const enum evc_feature_id vendor[] = { EVC_F_CPU_VENDORID_0, EVC_F_CPU_VENDORID_1,
+		                                      EVC_F_CPU_VENDORID_2 };
+	static const enum evc_feature_id family[] = { EVC_F_BASE_FAMILY_ID, EVC_F_EXT_FAMILY };
+	static const enum evc_feature_id model[] = { EVC_F_BASE_MODEL, EVC_F_EXT_MODEL };
+	static const enum evc_feature_id stepping[] = { EVC_F_STEPPING }, level[] = { EVC_F_MAX_STD_LEAF };
+
+	field_causes(work, EVC_LINUX_VENDOR_ID, "common.c:cpu_detect", vendor, 3);
+	field_causes(work, EVC_LINUX_CPU_FAMILY, "lib/cpu.c:x86_family", family, work->family >= 0xf ? 2 : 1);
+	field_causes(work, EVC_LINUX_MODEL, "lib/cpu.c:x86_model", model, work->family >= 6 ? 2 : 1);
+	field_causes(work, EVC_LINUX_STEPPING, "lib/cpu.c:x86_stepping", stepping, 1);
+	field_causes(work, EVC_LINUX_CPUID_LEVEL, "common.c:cpu_detect", level, 1);
+}
+
 void evc_linux_lines(struct evc_linux_work *work)
 {
 	struct evc_linux_value *lines = work->view->lines;
 
-	put(work, EVC_LINUX_PROCESSOR, work->question->cpu,
-	    true); /* whether it runs is evc_linux_topology's */
+	/* Whether the CPU runs is evc_linux_topology's. */
+	put(work, EVC_LINUX_PROCESSOR, work->question->cpu, true);
 	put(work, EVC_LINUX_VENDOR_ID, 0, work->vendor_known);
 	put(work, EVC_LINUX_CPU_FAMILY, work->level ? work->family : 4,
 	    work->signature_known && work->level_known);
 	put(work, EVC_LINUX_MODEL, work->model, work->signature_known);
-	model_name(work);
 	put(work, EVC_LINUX_STEPPING, work->stepping, work->signature_known);
+	put(work, EVC_LINUX_CPUID_LEVEL, (int32_t)work->level, work->level_known);
+	detected_causes(work);
+	evc_linux_line_begin(work, EVC_LINUX_MODEL_NAME, "common.c:get_model_name");
+	model_name(work);
+	evc_linux_line_begin(work, EVC_LINUX_MICROCODE, "microcode: intel.c, amd.c");
 	microcode(work);
+	evc_linux_line_begin(work, EVC_LINUX_BOGOMIPS, "init/calibrate.c:calibrate_delay");
 	clock_lines(work);
+	evc_linux_line_end(work);
 	evc_linux_caches(work, &lines[EVC_LINUX_CACHE_SIZE], &lines[EVC_LINUX_TLB_SIZE]);
 	evc_linux_topology(work);
 	put(work, EVC_LINUX_FPU, 1, true);
 	put(work, EVC_LINUX_FPU_EXCEPTION, 1, true);
-	put(work, EVC_LINUX_CPUID_LEVEL, (int32_t)work->level, work->level_known);
 	put(work, EVC_LINUX_WP, 1, true);
 	put(work, EVC_LINUX_FLAGS, 0, true);
 	vmx_flags(work);
 	put(work, EVC_LINUX_BUGS, 0, true);
+	evc_linux_line_begin(work, EVC_LINUX_CLFLUSH_SIZE, "common.c:get_cpu_address_sizes");
 	clflush(work);
+	if (work->trace) {
+		evc_linux_line_begin(work, EVC_LINUX_CACHE_ALIGNMENT, "common.c:early_identify_cpu");
+		clflush(work);
+	}
+	evc_linux_line_begin(work, EVC_LINUX_ADDRESS_SIZES, "common.c:get_cpu_address_sizes");
 	address_sizes(work);
+	evc_linux_line_begin(work, EVC_LINUX_POWER_MANAGEMENT, "common.c:get_cpu_cap");
 	power(work);
+	evc_linux_line_end(work);
 }
 
 struct evc_linux_words evc_linux_tree_words(const struct evc_linux_tree *tree, enum evc_linux_line line)

@@ -143,8 +143,8 @@ struct evc_linux_tri evc_linux_has_bug(struct evc_linux_work *work, enum evc_lin
 		work, tri, &(struct evc_linux_node){ .reason = EVC_LINUX_REASON_BUG, .id = (uint16_t)bug });
 }
 
-uint32_t evc_linux_register(struct evc_linux_work *work, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
-                            uint32_t *ret_known)
+static uint32_t read_register(struct evc_linux_work *work, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
+                              uint32_t *ret_known)
 {
 	struct evc_leaf whole;
 
@@ -162,6 +162,16 @@ uint32_t evc_linux_register(struct evc_linux_work *work, uint32_t leaf, uint32_t
 	return whole.value[reg] & whole.known[reg];
 }
 
+uint32_t evc_linux_register(struct evc_linux_work *work, uint32_t leaf, uint32_t subleaf, enum evc_reg reg,
+                            uint32_t *ret_known)
+{
+	struct evc_bit bit = { .leaf = leaf, .subleaf = subleaf, .reg = reg, .hi = 31 };
+	uint32_t value = read_register(work, leaf, subleaf, reg, ret_known);
+
+	evc_linux_cause_bits(work, bit, value, *ret_known == UINT32_MAX);
+	return value;
+}
+
 struct evc_linux_tri evc_linux_bit(struct evc_linux_work *work, struct evc_bit bit)
 {
 	uint64_t mask = evc_bit_mask(bit), known = 0, value = 0;
@@ -176,12 +186,13 @@ struct evc_linux_tri evc_linux_bit(struct evc_linux_work *work, struct evc_bit b
 	} else {
 		uint32_t known_bits;
 
-		value = evc_linux_register(work, bit.leaf, bit.subleaf, bit.reg, &known_bits);
+		value = read_register(work, bit.leaf, bit.subleaf, bit.reg, &known_bits);
 		known = known_bits;
 	}
 	value &= mask & known;
 	if (!value)
 		tri.truth = (known & mask) == mask ? EVC_ABSENT : EVC_UNSURE;
+	evc_linux_cause_bits(work, bit, value, tri.truth != EVC_UNSURE);
 	return evc_linux_leaf(work, tri,
 	                      &(struct evc_linux_node){ .reason = EVC_LINUX_REASON_BIT,
 	                                                .bit = bit,
@@ -196,10 +207,11 @@ struct evc_linux_tri evc_linux_feature(struct evc_linux_work *work, enum evc_fea
 uint32_t evc_linux_field(struct evc_linux_work *work, enum evc_feature_id feature, bool *ret_known)
 {
 	struct evc_bit bit = evc_features[feature].bit;
-	uint32_t known, value = evc_linux_register(work, bit.leaf, bit.subleaf, bit.reg, &known);
+	uint32_t known, value = read_register(work, bit.leaf, bit.subleaf, bit.reg, &known);
 	uint64_t mask = evc_bit_mask(bit);
 
 	*ret_known = (known & mask) == mask;
+	evc_linux_cause_bits(work, bit, value, *ret_known);
 	return (uint32_t)evc_bit_get(bit, value);
 }
 

@@ -23,14 +23,14 @@ static uint32_t above(uint32_t number, unsigned shift)
 
 /* One dump's leaves, and whether all that was asked was there. */
 struct source {
-	const struct evc_linux_work *work;
+	struct evc_linux_work *work;
 	struct evc_dump_reader reader;
 	const struct evc_linux_layout *layout; /* of CPUs that share the dump, else NULL */
 	unsigned cpu;
 	bool known;
 };
 
-static uint32_t reg(struct source *source, uint32_t leaf, uint32_t subleaf, enum evc_reg which)
+static uint32_t reg_as_is(struct source *source, uint32_t leaf, uint32_t subleaf, enum evc_reg which)
 {
 	struct evc_leaf whole;
 
@@ -48,6 +48,19 @@ static uint32_t reg(struct source *source, uint32_t leaf, uint32_t subleaf, enum
 	if (whole.known[which] != UINT32_MAX)
 		source->known = false;
 	return whole.value[which];
+}
+
+static uint32_t reg(struct source *source, uint32_t leaf, uint32_t subleaf, enum evc_reg which)
+{
+	struct evc_bit bit = { .leaf = leaf, .subleaf = subleaf, .reg = which, .hi = 31 };
+	bool all = source->known;
+	uint32_t value;
+
+	source->known = true;
+	value = reg_as_is(source, leaf, subleaf, which);
+	evc_linux_cause_bits(source->work, bit, value, source->known);
+	source->known &= all;
+	return value;
 }
 
 enum {
@@ -221,6 +234,30 @@ struct evc_linux_cut evc_linux_cut_of(struct evc_linux_work *work, const struct 
 	return cut;
 }
 
+/* The registers that number the CPU are asked again, so that each line has them for causes. */
+static void tell(struct evc_linux_work *work, const struct evc_linux_shared *shared)
+{
+	static const enum evc_linux_line ids[] = { EVC_LINUX_PHYSICAL_ID, EVC_LINUX_CORE_ID, EVC_LINUX_APICID,
+		                                   EVC_LINUX_INITIAL_APICID };
+	bool new = work->tree->switches[EVC_LINUX_S_TOPOLOGY];
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		evc_linux_line_begin(work, ids[i],
+		                     new ? "topology_common.c:parse_topology" : "topology.c, amd.c");
+		evc_linux_cut_of(work, work->question->dump, work->question->cpu);
+	}
+	for (unsigned line = EVC_LINUX_SIBLINGS; line <= EVC_LINUX_CPU_CORES; line++) {
+		if (line == EVC_LINUX_CORE_ID)
+			continue;
+		evc_linux_line_begin(work, (enum evc_linux_line)line, "smpboot.c:set_cpu_sibling_map");
+		evc_linux_cause_text(work, line == EVC_LINUX_SIBLINGS ? "CPUs of the package that run"
+		                                                      : "cores of the package that run");
+		if (shared->assumed)
+			evc_linux_cause_text(work, "as many as CPUID counts, or as share the dump");
+	}
+	evc_linux_line_end(work);
+}
+
 void evc_linux_topology(struct evc_linux_work *work)
 {
 	const struct evc_linux_question *question = work->question;
@@ -228,6 +265,9 @@ void evc_linux_topology(struct evc_linux_work *work)
 	struct evc_linux_cut cut = evc_linux_cut_of(work, question->dump, question->cpu);
 	struct evc_linux_shared shared = evc_linux_count(work, &cut);
 	struct evc_linux_truth known = { .truth = cut.known ? EVC_PRESENT : EVC_UNSURE };
+
+	if (work->trace)
+		tell(work, &shared);
 
 	if (cut.assumed)
 		known.depends = UINT32_C(1) << EVC_LINUX_BY_SHAPE;

@@ -95,6 +95,14 @@ static bool is_leaf(const struct evc_linux_node *node)
 	       node->reason != EVC_LINUX_REASON_OR;
 }
 
+/* A field that is read for its number: whether it is zero says nothing. */
+static bool is_value(const struct evc_linux_node *node)
+{
+	return node->reason == EVC_LINUX_REASON_TEXT ||
+	       (node->reason == EVC_LINUX_REASON_BIT && node->bit.lo != node->bit.hi &&
+	        node->truth != EVC_UNSURE);
+}
+
 static void print_inline(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace,
                          uint16_t number, enum evc_linux_reason within, struct evc_sink *sink)
 {
@@ -268,7 +276,8 @@ static void print_step(const struct evc_linux_tree *tree, const struct evc_linux
 	if (is_leaf(node)) {
 		evc_sink_puts(sink, " ");
 		print_leaf(tree, node, sink);
-		if (node->reason != EVC_LINUX_NO_REASON)
+		if (node->reason != EVC_LINUX_NO_REASON &&
+		    !(step->target == EVC_LINUX_TARGET_LINE && is_value(node)))
 			evc_sink_printf(sink, ": %s", truth_word(node->truth));
 		if (node->depends) {
 			evc_sink_puts(sink, ", assumed of ");
@@ -420,6 +429,29 @@ void evc_cpuinfo_why(const struct evc_linux_view *view, const struct evc_linux_t
 	}
 }
 
+/* All that the line was made of, each function of the kernel named once. */
+static void line_cause(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace, uint16_t id,
+                       struct evc_sink *sink)
+{
+	const char *where = NULL;
+
+	for (size_t i = 0; i < trace->n_steps; i++) {
+		const struct evc_linux_step *step = &trace->steps[i];
+
+		if (step->target != EVC_LINUX_TARGET_LINE || step->id != id)
+			continue;
+		if (where != step->where)
+			evc_sink_printf(sink, "%s%s: ", where ? "; " : "", step->where);
+		else
+			evc_sink_puts(sink, ", ");
+		where = step->where;
+		if (is_value(&trace->nodes[step->node]))
+			print_leaf(tree, &trace->nodes[step->node], sink);
+		else
+			evc_cpuinfo_condition(tree, trace, step->node, sink);
+	}
+}
+
 bool evc_cpuinfo_cause(const struct evc_linux_tree *tree, const struct evc_linux_trace *trace,
                        enum evc_linux_target target, uint16_t id, struct evc_sink *sink)
 {
@@ -440,6 +472,10 @@ bool evc_cpuinfo_cause(const struct evc_linux_tree *tree, const struct evc_linux
 	}
 	if (!decides)
 		return false;
+	if (target == EVC_LINUX_TARGET_LINE) {
+		line_cause(tree, trace, id, sink);
+		return true;
+	}
 	evc_sink_printf(sink, "%s: ", decides->where);
 	evc_cpuinfo_condition(tree, trace, decides->node, sink);
 	return true;
