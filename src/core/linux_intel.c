@@ -387,11 +387,12 @@ static void vmx_capabilities(struct evc_linux_work *work, struct evc_linux_tri o
 	                       evc_linux_and(work, vmx_bit(work, 2, 9), vmx_bit(work, 0, 7))));
 	evc_linux_set(work, EVC_LINUX_F_TPR_SHADOW, evc_linux_and(work, on, shadow), where);
 	evc_linux_set(work, EVC_LINUX_F_FLEXPRIORITY, evc_linux_and(work, on, flexible), where);
-	if (!work->tree->switches[EVC_LINUX_S_VNMI_AMD])
-		evc_linux_set(work, EVC_LINUX_F_VNMI, evc_linux_and(work, on, vmx_bit(work, 0, 5)), where);
+	/* Since the flag is AMD's bit, it is set here all the same. */
+	evc_linux_set(work, EVC_LINUX_F_VNMI, evc_linux_and(work, on, vmx_bit(work, 0, 5)), where);
 	evc_linux_set(work, EVC_LINUX_F_EPT, evc_linux_and(work, on, vmx_bit(work, 2, 1)), where);
 	evc_linux_set(work, EVC_LINUX_F_EPT_AD, evc_linux_and(work, on, vmx_bit(work, 0, 18)), where);
-	evc_linux_set(work, EVC_LINUX_F_VPID, evc_linux_and(work, on, vmx_bit(work, 2, 5)), where);
+	/* The kernel looks for VPID's bit in the wrong word, where it is that of virtual NMIs. */
+	evc_linux_set(work, EVC_LINUX_F_VPID, evc_linux_and(work, on, vmx_bit(work, 0, 5)), where);
 }
 
 void evc_linux_feat_ctl(struct evc_linux_work *work)
