@@ -114,7 +114,10 @@ static void deadline_microcode(struct evc_linux_work *work)
 			/* They are of 2017: assumed where nobody says, and a hypervisor's usual revision is
 			 * none. */
 			if (older.depends)
-				older.truth = EVC_ABSENT;
+				older = evc_linux_text(work,
+				                       (struct evc_linux_tri){ .truth = EVC_ABSENT,
+				                                               .depends = older.depends },
+				                       "microcode from before 2017");
 			evc_linux_forbid(work, EVC_LINUX_F_TSC_DEADLINE_TIMER,
 			                 evc_linux_and(work, evc_linux_not(work, HAS(HYPERVISOR)), older),
 			                 "apic.c:apic_validate_deadline_timer");
