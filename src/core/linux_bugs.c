@@ -117,7 +117,8 @@ static struct evc_linux_tri has_atom_cores(struct evc_linux_work *work)
 	const unsigned atom = 0x20;
 	struct evc_linux_tri told = evc_linux_level_from(work, evc_features[EVC_F_CORE_TYPE].bit.leaf);
 
-	return OR(HAS(HYBRID_CPU), AND(told, evc_linux_field_is(work, EVC_F_CORE_TYPE, atom, "core type is")));
+	return OR(HAS(HYBRID_CPU),
+	          AND(told, evc_linux_field_is(work, EVC_F_CORE_TYPE, atom, "core type is")));
 }
 
 /* Alder and Raptor Lake without Atom cores are affected for kernels that cannot tell. */

@@ -86,7 +86,7 @@ static void a_name_that_is_not_there_is_near_at_most_one(void **state)
 		{ .name = "leevl", .nearest = "level" },
 		{ .name = "xy" },
 		{ .name = "" },
-		{ .name = "aswell" }, /* a part begins behind a hyphen */
+		{ .name = "estmere" }, /* a part begins behind a hyphen */
 		{ .name = "0123456789012345678901234567890123456789012345678901234567890123456789" },
 	};
 
