@@ -4,7 +4,8 @@
  * known.
  *
  * Linux asks leaf 0xD how large the area for what it enabled is, and reckons it itself from the components;
- * since 5.16 a difference costs XSAVE and all that depends on it.  A dump is of another moment, so what the
+ * since 5.16 a difference costs XSAVE and all that depends on it; since 5.19 it uses the compacted form, and
+ * asks that form's size, also with XSAVEC alone.  A dump is of another moment, so what the
  * CPU would answer is taken from what it answered for everything that it can enable, where Linux enables that
  * too. (linux:arch/x86/kernel/fpu/xstate.c, cpu/tsx.c, cpu/bugs.c, cpu/common.c)
  */
@@ -15,9 +16,12 @@
 #define SWITCH(name) work->tree->switches[EVC_LINUX_S_##name]
 
 enum {
-	FIRST_EXTENDED = 2, /* components 0 and 1 are in the old area */
-	OLD_COMPONENTS = 3, /* their bits */
-	LEGACY_SIZE = 576,  /* that area with its header */
+	FIRST_EXTENDED = 2,       /* components 0 and 1 are in the old area */
+	OLD_COMPONENTS = 3,       /* their bits */
+	LEGACY_SIZE = 576,        /* that area with its header */
+	ALIGNMENT = 64,           /* of some components in the compacted form */
+	ALIGNED = 2,              /* ECX of such a component's subleaf */
+	COMPACTS_WITH_XSAVEC = 2, /* switch xstate-size: not only with XSAVES */
 };
 
 const struct evc_linux_component evc_linux_components[] = {
@@ -82,9 +86,61 @@ static bool ends_right(struct evc_linux_work *work, const struct area *area, boo
 	return offset + size == area->size;
 }
 
+/* Does Linux keep the area in the compacted form? */
+static struct evc_linux_tri compacts(struct evc_linux_work *work)
+{
+	struct evc_linux_tri with = HAS(XSAVES);
+
+	return SWITCH(XSTATE_SIZE) == COMPACTS_WITH_XSAVEC ? evc_linux_or(work, with, HAS(XSAVEC)) : with;
+}
+
+/*
+ * In the compacted form each component begins where the one before it ends.  The size that a dump tells is
+ * that of what was enabled when it was taken: it says something where that was all, and no supervisor's
+ * state.
+ */
+static bool adds_up(struct evc_linux_work *work, const struct area *area)
+{
+	uint32_t known[4], size = LEGACY_SIZE;
+	uint32_t then = evc_linux_register(work, 0xd, 0, EVC_EBX, &known[0]);
+	uint32_t told = evc_linux_register(work, 0xd, 1, EVC_EBX, &known[1]);
+	uint32_t supervisor = evc_linux_register(work, 0xd, 1, EVC_ECX, &known[2]) |
+	                      evc_linux_register(work, 0xd, 1, EVC_EDX, &known[3]);
+
+	if ((known[0] & known[1] & known[2] & known[3]) != UINT32_MAX || !told || supervisor ||
+	    then != area->size || area->enabled != area->offered)
+		return true;
+	for (unsigned i = FIRST_EXTENDED; area->enabled >> i; i++) {
+		uint32_t bytes = evc_linux_register(work, 0xd, i, EVC_EAX, &known[0]);
+		uint32_t flags = evc_linux_register(work, 0xd, i, EVC_ECX, &known[1]);
+
+		if (!(area->enabled >> i & 1))
+			continue;
+		if ((known[0] & known[1]) != UINT32_MAX)
+			return true;
+		if (flags & ALIGNED)
+			size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+		size += bytes;
+	}
+	return size == told;
+}
+
+/* Is the whole area as large as its components?  Linux asks that of the one form that it uses. */
+static enum evc_truth area_agrees(struct evc_linux_work *work, const struct area *area)
+{
+	enum evc_truth compacted = (enum evc_truth)compacts(work).truth;
+	bool known = true, standard = compacted == EVC_PRESENT || ends_right(work, area, &known);
+	bool compact = compacted == EVC_ABSENT || adds_up(work, area);
+
+	if (!known || (compacted == EVC_UNSURE && standard != compact))
+		return EVC_UNSURE;
+	return standard && compact ? EVC_PRESENT : EVC_ABSENT;
+}
+
 static enum evc_truth sizes_agree(struct evc_linux_work *work, const struct area *area)
 {
-	bool known, unsure = false;
+	enum evc_truth whole;
+	bool unsure = false;
 
 	for (size_t i = 0; i < evc_n_linux_components; i++) {
 		uint32_t known_bits, size;
@@ -96,9 +152,8 @@ static enum evc_truth sizes_agree(struct evc_linux_work *work, const struct area
 			return EVC_ABSENT;
 		unsure = unsure || known_bits != UINT32_MAX;
 	}
-	if (!ends_right(work, area, &known))
-		return known ? EVC_ABSENT : EVC_UNSURE;
-	return unsure || !known ? EVC_UNSURE : EVC_PRESENT;
+	whole = area_agrees(work, area);
+	return whole == EVC_PRESENT && unsure ? EVC_UNSURE : whole;
 }
 
 static void xstate(struct evc_linux_work *work)

@@ -68,12 +68,25 @@ struct row {
 		.leaf = 0xd, .reg = EVC_ECX, .value = (size)                                                 \
 	}
 
+/* AVX's state; sizes: of the compacted form, and of the other as enabled when the dump was taken. */
+#define COMPACTED(ways, compacted, then)                                                                     \
+	ONE_ECX(BIT(26) | BIT(28) | BIT(31)), XSTATE(7, 832),                                                \
+		{ .leaf = 0xd, .reg = EVC_EBX, .value = (then) },                                            \
+		{ .leaf = 0xd, .subleaf = 2, .reg = EVC_EAX, .value = 256 },                                 \
+		{ .leaf = 0xd, .subleaf = 2, .reg = EVC_EBX, .value = 576 },                                 \
+		{ .leaf = 0xd, .subleaf = 1, .reg = EVC_EAX, .value = (ways) },                              \
+	{                                                                                                    \
+		.leaf = 0xd, .subleaf = 1, .reg = EVC_EBX, .value = (compacted)                              \
+	}
+
 /* One level: a core of two threads. */
 #define TOPOLOGY                                                                                             \
 	{ .leaf = 0xb, .reg = EVC_EAX, .value = 1 }, { .leaf = 0xb, .reg = EVC_EBX, .value = 2 },            \
 	{                                                                                                    \
 		.leaf = 0xb, .reg = EVC_ECX, .value = 0x100                                                  \
 	}
+
+enum { XSAVEC = 2, XSAVES = 8 }; /* of leaf 0xd.1 */
 
 enum {
 	HASWELL_X = 0x306f0,
@@ -127,6 +140,41 @@ static const struct row rows[] = {
 	             { .leaf = 0xd, .subleaf = 2, .reg = EVC_EAX, .value = 256 },
 	             { .leaf = 0xd, .subleaf = 2, .reg = EVC_EBX, .value = 576 } },
 	  .there = "xsave avx" },
+	{ .name = "the compacted form adds up, too",
+	  .kernel = "6.1",
+	  INTEL,
+	  .signature = HASWELL_X,
+	  .level = 13,
+	  .parts = { COMPACTED(XSAVEC | XSAVES, 832, 832) },
+	  .there = "xsave avx xsavec xsaves" },
+	{ .name = "a compacted form of another size costs XSAVE",
+	  .kernel = "6.1",
+	  INTEL,
+	  .signature = HASWELL_X,
+	  .level = 13,
+	  .parts = { COMPACTED(XSAVEC | XSAVES, 896, 832) },
+	  .gone = "xsave avx xsavec xsaves" },
+	{ .name = "with XSAVEC alone, too",
+	  .kernel = "6.1",
+	  INTEL,
+	  .signature = HASWELL_X,
+	  .level = 13,
+	  .parts = { COMPACTED(XSAVEC, 896, 832) },
+	  .gone = "xsave avx xsavec" },
+	{ .name = "but not before 5.19",
+	  .kernel = "5.15.0-204",
+	  INTEL,
+	  .signature = HASWELL_X,
+	  .level = 13,
+	  .parts = { COMPACTED(XSAVEC, 896, 832) },
+	  .there = "xsave avx xsavec" },
+	{ .name = "nor of a dump that was taken before all was enabled",
+	  .kernel = "6.1",
+	  INTEL,
+	  .signature = HASWELL_X,
+	  .level = 13,
+	  .parts = { COMPACTED(XSAVEC | XSAVES, 576, 576) },
+	  .there = "xsave avx xsavec xsaves" },
 	{ .name = "Raptor Lake without Atom cores has no rfds since the kernel tells them apart",
 	  .kernel = "7.2",
 	  INTEL,
