@@ -260,17 +260,25 @@ static void put_msrs(struct evc_offer_work *work)
 	}
 }
 
-/* States that are not shown make XSAVE's area smaller, and KVM and QEMU say so. */
+/* Two registers of a leaf that say which states there are: are they shown as the host has them? */
+static bool shows_states(struct evc_offer_work *work, const struct evc_dump *written, uint32_t subleaf,
+                         enum evc_reg low)
+{
+	struct evc_leaf shown, own;
+
+	evc_dump_reader_leaf(&(struct evc_dump_reader){ .dump = written }, 0xd, subleaf, &shown);
+	evc_dump_reader_leaf(&work->from_host, 0xd, subleaf, &own);
+	return shown.value[low] == own.value[low] && shown.value[EVC_EDX] == own.value[EVC_EDX];
+}
+
+/* States that are not shown, users' or supervisors', make XSAVE's area smaller, and KVM and QEMU say so. */
 static void put_sizes(struct evc_offer_work *work)
 {
 	const struct evc_dump written = { .leaves = work->builder.leaves,
 		                          .n_leaves = work->builder.n_leaves };
-	struct evc_leaf shown, own;
 	struct evc_cpu cpu;
 
-	evc_dump_reader_leaf(&(struct evc_dump_reader){ .dump = &written }, 0xd, 0, &shown);
-	evc_dump_reader_leaf(&work->from_host, 0xd, 0, &own);
-	if (shown.value[EVC_EAX] == own.value[EVC_EAX] && shown.value[EVC_EDX] == own.value[EVC_EDX])
+	if (shows_states(work, &written, 0, EVC_EAX) && shows_states(work, &written, 1, EVC_ECX))
 		return;
 	evc_cpu_decode(&written, &cpu);
 	evc_xsave_leaves(&cpu, &work->host->cpus[0], &work->builder);
