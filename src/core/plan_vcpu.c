@@ -16,7 +16,6 @@
 #include "core/check.h"
 #include "core/qemu.h"
 
-#include <assert.h>
 #include <string.h>
 
 /* How QEMU came to what it shows, and handles of this very process. */
@@ -243,18 +242,18 @@ void evc_plan_compare_properties(struct evc_plan_comparison *c, const struct evc
 		int order = i == here->n    ? 1
 		            : j == there->n ? -1
 		                            : strcmp(here->items[i].name, there->items[j].name);
-		const struct evc_plan_property *a = order <= 0 ? &here->items[i++] : NULL;
-		const struct evc_plan_property *b = order >= 0 ? &there->items[j++] : NULL;
+		const struct evc_plan_property *a = &here->items[i], *b = &there->items[j];
 
-		assert(a || b);
-		if (!evc_plan_compares((a ? a : b)->name))
+		i += order <= 0;
+		j += order >= 0;
+		if (!evc_plan_compares(order <= 0 ? a->name : b->name))
 			continue;
-		if (a && b && strcmp(a->value, b->value) != 0)
-			property_differs(c, a->name, a->value, b->value);
-		else if (a && !b)
+		if (order < 0)
 			property_alone(c, a, c->from, c->to);
-		else if (b && !a)
+		else if (order > 0)
 			property_alone(c, b, c->to, c->from);
+		else if (strcmp(a->value, b->value) != 0)
+			property_differs(c, a->name, a->value, b->value);
 	}
 }
 
