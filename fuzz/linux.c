@@ -188,6 +188,30 @@ static void recompute(const struct trial *trial, const struct evc_linux_view *vi
 			wrong("the causes come to something else", words.names[i].name);
 }
 
+static bool same_truth(struct evc_linux_truth a, struct evc_linux_truth b)
+{
+	return a.depends == b.depends && a.truth == b.truth;
+}
+
+/* Value by value: there may be anything between them. */
+static bool same_view(const struct evc_linux_view *a, const struct evc_linux_view *b)
+{
+	for (unsigned i = 0; i < EVC_LINUX_N_LINES; i++)
+		if (!same_truth(a->lines[i].shown, b->lines[i].shown) ||
+		    !same_truth(a->lines[i].known, b->lines[i].known) ||
+		    a->lines[i].number != b->lines[i].number || a->lines[i].second != b->lines[i].second)
+			return false;
+	return !memcmp(a->flags, b->flags, sizeof(a->flags)) &&
+	       !memcmp(a->flags_unsure, b->flags_unsure, sizeof(a->flags_unsure)) &&
+	       !memcmp(a->flags_depend, b->flags_depend, sizeof(a->flags_depend)) && a->bugs == b->bugs &&
+	       a->bugs_unsure == b->bugs_unsure &&
+	       !memcmp(a->bugs_depend, b->bugs_depend, sizeof(a->bugs_depend)) &&
+	       !memcmp(a->vmx, b->vmx, sizeof(a->vmx)) &&
+	       !memcmp(a->vmx_unsure, b->vmx_unsure, sizeof(a->vmx_unsure)) &&
+	       a->vmx_depends == b->vmx_depends && !strcmp(a->vendor_id, b->vendor_id) &&
+	       !strcmp(a->model_name, b->model_name);
+}
+
 static void law_causes(struct trial *trial)
 {
 	struct evc_linux_view view, traced;
@@ -199,7 +223,7 @@ static void law_causes(struct trial *trial)
 	evc_linux_predict(&trial->question, &traced);
 	if (trial->question.trace->full)
 		wrong("more causes than there is room for", view.tree->name);
-	if (memcmp(&view, &traced, sizeof(view)) != 0)
+	if (!same_view(&view, &traced))
 		wrong("with causes it is another", view.tree->name);
 	recompute(trial, &view, EVC_LINUX_FLAGS, EVC_LINUX_TARGET_FLAG);
 	recompute(trial, &view, EVC_LINUX_BUGS, EVC_LINUX_TARGET_BUG);

@@ -104,10 +104,10 @@ static bool adds_up(struct evc_linux_work *work, const struct area *area)
 	uint32_t known[4], size = LEGACY_SIZE;
 	uint32_t then = evc_linux_register(work, 0xd, 0, EVC_EBX, &known[0]);
 	uint32_t told = evc_linux_register(work, 0xd, 1, EVC_EBX, &known[1]);
-	uint32_t supervisor = evc_linux_register(work, 0xd, 1, EVC_ECX, &known[2]) |
-	                      evc_linux_register(work, 0xd, 1, EVC_EDX, &known[3]);
+	uint32_t low = evc_linux_register(work, 0xd, 1, EVC_ECX, &known[2]);
+	uint32_t high = evc_linux_register(work, 0xd, 1, EVC_EDX, &known[3]);
 
-	if ((known[0] & known[1] & known[2] & known[3]) != UINT32_MAX || !told || supervisor ||
+	if ((known[0] & known[1] & known[2] & known[3]) != UINT32_MAX || !told || low || high ||
 	    then != area->size || area->enabled != area->offered)
 		return true;
 	for (unsigned i = FIRST_EXTENDED; area->enabled >> i; i++) {

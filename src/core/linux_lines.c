@@ -200,8 +200,10 @@ static void clflush(struct evc_linux_work *work)
 /* Bits of the physical address that keys of memory encryption take. */
 static unsigned key_bits(struct evc_linux_work *work, struct evc_linux_truth *known)
 {
-	struct evc_linux_tri amds =
-		evc_linux_or(work, evc_linux_feature(work, EVC_F_SME), evc_linux_feature(work, EVC_F_SEV));
+	/* One after the other: the trace has them as they are read. */
+	struct evc_linux_tri sme = evc_linux_feature(work, EVC_F_SME);
+	struct evc_linux_tri sev = evc_linux_feature(work, EVC_F_SEV);
+	struct evc_linux_tri amds = evc_linux_or(work, sme, sev);
 	struct evc_linux_tri intels = evc_linux_feature(work, EVC_F_TME), on = evc_linux_no();
 	bool field_known = true;
 	unsigned bits = 0;
@@ -213,9 +215,10 @@ static unsigned key_bits(struct evc_linux_work *work, struct evc_linux_truth *kn
 		struct evc_linux_answer answer =
 			evc_linux_msr(work, evc_features[EVC_F_TME_KEYID_BITS].bit.leaf);
 
-		on = evc_linux_and(work, intels,
-		                   evc_linux_and(work, evc_linux_feature(work, EVC_F_TME_LOCK),
-		                                 evc_linux_feature(work, EVC_F_TME_ENABLE)));
+		struct evc_linux_tri lock = evc_linux_feature(work, EVC_F_TME_LOCK);
+		struct evc_linux_tri enable = evc_linux_feature(work, EVC_F_TME_ENABLE);
+
+		on = evc_linux_and(work, intels, evc_linux_and(work, lock, enable));
 		bits = (unsigned)evc_bit_get(evc_features[EVC_F_TME_KEYID_BITS].bit, answer.value);
 	}
 	known->depends |= on.depends;

@@ -110,7 +110,7 @@ static int prepare(const struct evc_verify *verify, struct evc_verify_proof *pro
 	status = evc_verify_predict(verify, proof, EVC_VERIFY_INSIDE, vcpu, err);
 	if (status == EVC_OK)
 		status = evc_recipe_make(vcpu, proof->mode, verify->qemu, verify->arena, &cpu, err);
-	if (status < 0)
+	if (status != EVC_OK)
 		return status;
 	if (!evc_set_has(&cpu.features, EVC_F_LM)) {
 		for (int way = EVC_VERIFY_BARE; way <= EVC_VERIFY_INSIDE; way++)
