@@ -47,7 +47,8 @@ static void bring_pages(struct evc_arena_block *block, size_t size)
 {
 	size_t end = block->used + size;
 
-	if (end <= block->brought)
+	/* Of the first block a short command touches a part. */
+	if (end <= block->brought || block->size <= FIRST_BLOCK)
 		return;
 	end = (end / PAGES + 1) * PAGES;
 	if (end > block->size)
