@@ -132,13 +132,6 @@ static enum evc_cause silicon_cause(const struct evc_cpu *silicon, enum evc_feat
 	return (int)year < removal->year ? EVC_CAUSE_OLDER : EVC_CAUSE_REMOVED;
 }
 
-/* In leaves that no silicon has. */
-static bool is_hypervisors(enum evc_feature_id id)
-{
-	return evc_features[id].bit.reg != EVC_MSR &&
-	       evc_features[id].bit.leaf >> 16 == evc_features[EVC_F_KVMCLOCK].bit.leaf >> 16;
-}
-
 /* The silicon does not decide it. */
 static enum evc_cause unsure_cause(const struct evc_check_side *host, enum evc_feature_id id)
 {
@@ -168,7 +161,7 @@ enum evc_cause evc_check_cause(const struct evc_check_side *host, enum evc_featu
 	if (!host->silicon)
 		return EVC_CAUSE_NONE;
 	has = evc_cpu_truth(host->silicon, id);
-	if (host->cause && (has == EVC_PRESENT || is_hypervisors(id)))
+	if (host->cause && (has == EVC_PRESENT || evc_feature_is_hypervisors(&evc_features[id])))
 		cause = host->cause(host, id);
 	if (cause != EVC_CAUSE_NONE || has == EVC_PRESENT)
 		return cause;

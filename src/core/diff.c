@@ -84,17 +84,9 @@ static bool is_virtualisation(enum evc_feature_id id)
 	return bit->reg != EVC_MSR && bit->leaf == evc_features[EVC_F_SVM_VERSION].bit.leaf;
 }
 
-static bool is_hypervisors(enum evc_feature_id id)
-{
-	const struct evc_bit *bit = &evc_features[id].bit;
-
-	/* The range of leaf numbers that no CPU answers: the hypervisor's. */
-	return bit->reg != EVC_MSR && bit->leaf >> 16 == evc_features[EVC_F_KVM_MMU].bit.leaf >> 16;
-}
-
 enum evc_diff_group evc_diff_group_of(enum evc_feature_id id, const struct evc_modes *modes)
 {
-	if (is_hypervisors(id))
+	if (evc_feature_is_hypervisors(&evc_features[id]))
 		return EVC_DIFF_HYPERVISOR;
 	if (evc_features[id].rule == EVC_RULE_OWN || evc_features[id].rule == EVC_RULE_CALC)
 		return EVC_DIFF_IDLE;

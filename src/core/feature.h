@@ -146,6 +146,13 @@ const char *evc_feature_name_in(enum evc_feature_id id, const char *space);
 const char *evc_rule_name(enum evc_rule rule);
 const char *evc_vendor_name(unsigned vendor);
 
+/* In the range of leaves that no CPU answers but its hypervisor. */
+static inline bool evc_feature_is_hypervisors(const struct evc_feature *feature)
+{
+	return feature->bit.reg != EVC_MSR &&
+	       feature->bit.leaf >> 16 == evc_features[EVC_F_MAX_HYP_LEAF].bit.leaf >> 16;
+}
+
 static inline bool evc_feature_is_msr(const struct evc_feature *feature)
 {
 	return feature->bit.reg == EVC_MSR;

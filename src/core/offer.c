@@ -225,8 +225,7 @@ enum evc_cause evc_offer_cause(const struct evc_host *host, const struct evc_off
 	if (!(evc_features[id].vendors & work.raw->vendor))
 		return EVC_CAUSE_VENDOR;
 	/* The hypervisor's bits are of KVM itself. */
-	if (evc_cpu_truth(work.raw, id) == EVC_ABSENT &&
-	    evc_features[id].bit.leaf >> 16 != evc_features[EVC_F_KVMCLOCK].bit.leaf >> 16)
+	if (evc_cpu_truth(work.raw, id) == EVC_ABSENT && !evc_feature_is_hypervisors(&evc_features[id]))
 		return evc_set_has(&work.raw->has, EVC_F_HYPERVISOR) ? EVC_CAUSE_NESTED : EVC_CAUSE_NONE;
 	if (set_up(&work, options, NULL) < 0)
 		return EVC_CAUSE_NONE;
