@@ -217,9 +217,9 @@ int evc_migrate_begin(struct evc_migrate_job *job, struct evc_error *err)
 	if (status == EVC_OK && !uri)
 		status = open_listener(job, "migrate-incoming", listen, &uri, err);
 	job->listening = options->uri ? listen : uri;
-	job->connecting = options->uri ? options->uri : uri;
-	if (status == EVC_OK && options->uri)
+	if (options->uri)
 		uri = options->uri;
+	job->connecting = uri;
 	if (status == EVC_OK)
 		status = evc_qmp_call(&job->source.qmp, "migrate", json_pack("{s:s}", "uri", uri),
 		                      job->answer_ms, NULL, err);

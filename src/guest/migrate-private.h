@@ -38,11 +38,11 @@ struct evc_migrate_job {
 	struct evc_handover seen;
 	struct evc_migrate_progress progress;
 	struct evc_migrate_result result;
-	unsigned answer_ms;
-	bool was_running;                   /* the guest runs there afterwards because it ran here */
-	bool checked;                       /* the destination was asked again */
-	bool hurried;                       /* a switch-over that does not end was cancelled */
-	bool postcopying;                   /* it was begun */
+	unsigned answer_ms, stall_ms, total_ms; /* the options', or what is usual */
+	bool was_running;                       /* the guest runs there afterwards because it ran here */
+	bool checked;                           /* the destination was asked again */
+	bool hurried;                           /* a switch-over that does not end was cancelled */
+	bool postcopying;                       /* it was begun */
 	const char *listening, *connecting; /* where memory went at first; NULL: that was an earlier run's */
 	const char *mend_uri; /* where the source is to connect to after a break; NULL: nobody listens yet */
 	int64_t broke;        /* since when the connection is broken, 0: it is not */

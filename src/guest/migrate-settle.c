@@ -18,8 +18,6 @@
 #include <unistd.h>
 
 enum {
-	STALL_MS = 30 * 1000,
-	TOTAL_MS = 60 * 60 * 1000,
 	BACK_ANSWERS = 4,       /* so many times answer_ms the way back may take */
 	COPYING_PAUSE_MS = 250, /* between looks while memory is copied; QEMU's events cut it short */
 	SHORT_PAUSE_MS = 10,    /* while the guest stands still */
@@ -64,24 +62,22 @@ static void sleep_ms(unsigned ms)
 
 static void check_stall(struct evc_migrate_job *job)
 {
-	unsigned stall_ms = job->options->stall_ms ? job->options->stall_ms : STALL_MS;
 	int64_t now = evc_migrate_now();
 
 	if (job->progress.transferred != job->moved_bytes) {
 		job->moved_bytes = job->progress.transferred;
 		job->moved = now;
 	}
-	if (now - job->moved > stall_ms)
+	if (now - job->moved > job->stall_ms)
 		give_up(job, "for too long nothing moved");
 }
 
 static void check_times(struct evc_migrate_job *job)
 {
-	const struct evc_migrate_options *options = job->options;
 	int64_t now = evc_migrate_now();
 
 	check_stall(job);
-	if (now - job->began > (options->total_ms ? options->total_ms : TOTAL_MS))
+	if (now - job->began > job->total_ms)
 		give_up(job,
 		        "copying took too long; --auto-converge, --postcopy or a larger --downtime may help");
 }
@@ -143,15 +139,14 @@ static bool wait_for_switch(struct evc_migrate_job *job)
  */
 static bool mend(struct evc_migrate_job *job)
 {
-	unsigned stall_ms = job->options->stall_ms ? job->options->stall_ms : STALL_MS,
-		 total_ms = job->options->total_ms ? job->options->total_ms : TOTAL_MS;
 	bool held = job->seen.destination == EVC_DESTINATION_SILENT && job->destination.qmp.oob;
+	unsigned most_ms = held && job->total_ms > job->stall_ms ? job->total_ms : job->stall_ms;
 
 	job->progress.held = held;
 	tell(job, EVC_MIGRATE_MENDING);
 	if (!job->broke)
 		job->broke = evc_migrate_now();
-	if (evc_migrate_now() - job->broke > (held && total_ms > stall_ms ? total_ms : stall_ms) ||
+	if (evc_migrate_now() - job->broke > most_ms ||
 	    (job->options->cancelled && job->options->cancelled(job->options->context)))
 		return false;
 	if (job->seen.destination == EVC_DESTINATION_STARVES || held)
@@ -166,9 +161,7 @@ static bool mend(struct evc_migrate_job *job)
  */
 static void check_line(struct evc_migrate_job *job)
 {
-	unsigned stall_ms = job->options->stall_ms ? job->options->stall_ms : STALL_MS;
-
-	if (job->hung_up || !job->seen.told || evc_migrate_now() - job->moved < stall_ms / 2)
+	if (job->hung_up || !job->seen.told || evc_migrate_now() - job->moved < job->stall_ms / 2)
 		return;
 	job->hung_up = true;
 	evc_migrate_hang_up(job);

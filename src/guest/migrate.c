@@ -16,7 +16,8 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { ANSWER_MS = 10 * 1000 };
+/* Where nobody says otherwise. */
+enum { ANSWER_MS = 10 * 1000, STALL_MS = 30 * 1000, TOTAL_MS = 60 * 60 * 1000 };
 
 const char *evc_migrate_phase_name(enum evc_migrate_phase phase)
 {
@@ -199,6 +200,8 @@ int evc_migrate(const char *source, const char *destination, const struct evc_mi
 		.source = { .pidfd = -1, .qmp.fd = -1 },
 		.destination = { .pidfd = -1, .qmp.fd = -1 },
 		.answer_ms = options->answer_ms ? options->answer_ms : ANSWER_MS,
+		.stall_ms = options->stall_ms ? options->stall_ms : STALL_MS,
+		.total_ms = options->total_ms ? options->total_ms : TOTAL_MS,
 	};
 	int status;
 
