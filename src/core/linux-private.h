@@ -58,6 +58,7 @@ struct evc_linux_layout {
 	unsigned n;
 	bool fits; /* it gives the dump's own CPU the number that the dump has */
 };
+
 struct evc_linux_place {
 	uint32_t leaf, subleaf;
 	enum evc_reg reg;

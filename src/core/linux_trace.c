@@ -81,9 +81,8 @@ void evc_linux_line_end(struct evc_linux_work *work)
 	work->where = NULL;
 }
 
-void evc_linux_cause_text(struct evc_linux_work *work, const char *text)
+static void put_cause(struct evc_linux_work *work, const struct evc_linux_node *node)
 {
-	struct evc_linux_node node = { .reason = EVC_LINUX_REASON_TEXT, .text = text, .truth = EVC_PRESENT };
 	struct evc_linux_step step = { .target = EVC_LINUX_TARGET_LINE,
 		                       .id = (uint16_t)work->line,
 		                       .effect = EVC_LINUX_BECOMES,
@@ -91,24 +90,23 @@ void evc_linux_cause_text(struct evc_linux_work *work, const char *text)
 
 	if (!work->where)
 		return;
-	step.node = evc_linux_trace_node(work->trace, &node);
+	step.node = evc_linux_trace_node(work->trace, node);
 	evc_linux_trace_step(work->trace, &step);
+}
+
+void evc_linux_cause_text(struct evc_linux_work *work, const char *text)
+{
+	put_cause(work, &(struct evc_linux_node){
+				.reason = EVC_LINUX_REASON_TEXT, .text = text, .truth = EVC_PRESENT });
 }
 
 void evc_linux_cause_bits(struct evc_linux_work *work, struct evc_bit bit, uint64_t value, bool known)
 {
 	struct evc_linux_node node = { .reason = EVC_LINUX_REASON_BIT, .bit = bit };
-	struct evc_linux_step step = { .target = EVC_LINUX_TARGET_LINE,
-		                       .id = (uint16_t)work->line,
-		                       .effect = EVC_LINUX_BECOMES,
-		                       .where = work->where };
 
-	if (!work->where)
-		return;
 	node.number = evc_bit_get(bit, value);
 	node.truth = !known ? EVC_UNSURE : node.number ? EVC_PRESENT : EVC_ABSENT;
-	step.node = evc_linux_trace_node(work->trace, &node);
-	evc_linux_trace_step(work->trace, &step);
+	put_cause(work, &node);
 }
 
 static enum evc_truth truth_not(enum evc_truth a)
