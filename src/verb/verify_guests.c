@@ -144,15 +144,16 @@ static const char *how(const struct evc_verify *verify, const struct job *job, c
 static int keep_instructions(const struct evc_verify *verify, struct evc_verify_part *part,
                              const struct evc_probe *probe, struct evc_error *err)
 {
-	struct evc_cpu *cpu = evc_arena_alloc(verify->arena, sizeof(*cpu));
+	struct evc_cpu *cpu;
 
+	if (!probe->outcomes)
+		return EVC_OK;
+	cpu = evc_arena_alloc(verify->arena, sizeof(*cpu));
 	if (!cpu)
 		return evc_fail(err, EVC_ERR_MEMORY, "out of memory");
 	evc_cpu_decode(&probe->host.cpus[0], cpu);
-	if (probe->outcomes) {
-		part->probe = probe;
-		part->cpu = cpu;
-	}
+	part->probe = probe;
+	part->cpu = cpu;
 	return EVC_OK;
 }
 
