@@ -11,6 +11,8 @@
  */
 #include "core/linux-private.h"
 
+#include "core/vcpu.h"
+
 #define HAS(flag) evc_linux_has(work, EVC_LINUX_F_##flag)
 #define FEATURE(name) evc_linux_feature(work, EVC_F_##name)
 #define SWITCH(name) work->tree->switches[EVC_LINUX_S_##name]
@@ -19,8 +21,6 @@ enum {
 	FIRST_EXTENDED = 2,       /* components 0 and 1 are in the old area */
 	OLD_COMPONENTS = 3,       /* their bits */
 	LEGACY_SIZE = 576,        /* that area with its header */
-	ALIGNMENT = 64,           /* of some components in the compacted form */
-	ALIGNED = 2,              /* ECX of such a component's subleaf */
 	COMPACTS_WITH_XSAVEC = 2, /* switch xstate-size: not only with XSAVES */
 };
 
@@ -101,7 +101,7 @@ static struct evc_linux_tri compacts(struct evc_linux_work *work)
  */
 static bool adds_up(struct evc_linux_work *work, const struct area *area)
 {
-	uint32_t known[4], size = LEGACY_SIZE;
+	uint32_t known[4], size;
 	uint32_t then = evc_linux_register(work, 0xd, 0, EVC_EBX, &known[0]);
 	uint32_t told = evc_linux_register(work, 0xd, 1, EVC_EBX, &known[1]);
 	uint32_t low = evc_linux_register(work, 0xd, 1, EVC_ECX, &known[2]);
@@ -110,19 +110,7 @@ static bool adds_up(struct evc_linux_work *work, const struct area *area)
 	if ((known[0] & known[1] & known[2] & known[3]) != UINT32_MAX || !told || low || high ||
 	    then != area->size || area->enabled != area->offered)
 		return true;
-	for (unsigned i = FIRST_EXTENDED; area->enabled >> i; i++) {
-		uint32_t bytes = evc_linux_register(work, 0xd, i, EVC_EAX, &known[0]);
-		uint32_t flags = evc_linux_register(work, 0xd, i, EVC_ECX, &known[1]);
-
-		if (!(area->enabled >> i & 1))
-			continue;
-		if ((known[0] & known[1]) != UINT32_MAX)
-			return true;
-		if (flags & ALIGNED)
-			size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-		size += bytes;
-	}
-	return size == told;
+	return !evc_xsave_compacted_size(work->question->dump, area->enabled, &size) || size == told;
 }
 
 /* Is the whole area as large as its components?  Linux asks that of the one form that it uses. */

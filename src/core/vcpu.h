@@ -26,6 +26,12 @@ int evc_vcpu_make(const struct evc_modes *modes, const struct evc_mode *mode, un
                   const struct evc_offer *offer, const struct evc_cpu *level, struct evc_arena *arena,
                   struct evc_dump *ret_dump, struct evc_findings *findings, struct evc_error *err);
 
+/*
+ * Bytes of XSAVE's area in the compacted form, where one state follows the other, with these states (a mask)
+ * as the dump describes them.  False: some of them are not known, and left out.
+ */
+bool evc_xsave_compacted_size(const struct evc_dump *dump, uint64_t states, uint32_t *ret_size);
+
 /* Leaf 0xD of a cpu with these features, offsets and sizes as in like; added to the builder. */
 void evc_xsave_leaves(const struct evc_cpu *cpu, const struct evc_dump *like,
                       struct evc_dump_builder *builder);

@@ -67,21 +67,26 @@ static void put_state(const struct evc_dump *like, uint32_t n, struct evc_dump_b
 		*standard = end;
 }
 
-/* In the compacted form one state follows the other. */
-static uint32_t compacted_size(const struct evc_dump *like, uint64_t states)
+bool evc_xsave_compacted_size(const struct evc_dump *dump, uint64_t states, uint32_t *ret_size)
 {
 	uint32_t size = LEGACY + HEADER;
+	bool known = true;
 
 	for (uint32_t n = FIRST_STATE; n < N_STATES; n++) {
 		struct state state;
 
-		if (!(states >> n & 1) || !read_state(like, n, &state))
+		if (!(states >> n & 1))
 			continue;
+		if (!read_state(dump, n, &state)) {
+			known = false;
+			continue;
+		}
 		if (state.flags & FLAG_ALIGNED)
 			size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 		size += state.size;
 	}
-	return size;
+	*ret_size = size;
+	return known;
 }
 
 /* Did the kernel that the dump was taken under use supervisor states?  Many have them and use none. */
@@ -89,9 +94,10 @@ static bool uses_supervisor(const struct evc_dump *like)
 {
 	uint64_t known, low = evc_dump_register(like, XSAVE_LEAF, 0, EVC_EAX, &known),
 			high = evc_dump_register(like, XSAVE_LEAF, 0, EVC_EDX, &known);
+	uint32_t without;
 
-	return evc_dump_register(like, XSAVE_LEAF, 1, EVC_EBX, &known) !=
-	       compacted_size(like, low | high << 32);
+	evc_xsave_compacted_size(like, low | high << 32, &without);
+	return evc_dump_register(like, XSAVE_LEAF, 1, EVC_EBX, &known) != without;
 }
 
 /* The bits of a register whose features the cpu does not know. */
@@ -150,7 +156,7 @@ void evc_xsave_leaves(const struct evc_cpu *cpu, const struct evc_dump *like,
 	for (uint32_t n = FIRST_STATE; n < N_STATES; n++)
 		if ((user | supervisor) >> n & 1)
 			put_state(like, n, builder, &standard, &known);
-	compacted = compacted_size(like, user | (uses_supervisor(like) ? supervisor : 0));
+	evc_xsave_compacted_size(like, user | (uses_supervisor(like) ? supervisor : 0), &compacted);
 	put_subleaf(cpu, builder, 0,
 	            (uint32_t[4]){ (uint32_t)user, all_on ? standard : LEGACY + HEADER, standard,
 	                           (uint32_t)(user >> 32) },
