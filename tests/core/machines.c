@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
 #include "core/machines.h"
 
 #include "core/check.h"
@@ -35,6 +41,26 @@ bool corpus_host(const char *name, struct evc_arena *arena, struct evc_host *ret
 		return false;
 	*ret_host = hosts.items[0];
 	return true;
+}
+
+struct evc_host corpus_host_named(const char *name, struct evc_arena *arena)
+{
+	struct evc_host host = { 0 };
+
+	if (!corpus_host(name, arena, &host))
+		fail_msg("%s is not in the corpus", name);
+	return host;
+}
+
+struct evc_offer corpus_offer(const struct evc_host *host, const struct evc_offer_options *options,
+                              struct evc_arena *arena)
+{
+	struct evc_offer offer = { 0 };
+	struct evc_error err;
+
+	if (evc_offer_make(host, options, arena, &offer, NULL, &err) < 0)
+		fail_msg("%s", err.text);
+	return offer;
 }
 
 bool machine_read(const char *name, struct evc_arena *arena, struct evc_cpu *ret_cpu)

@@ -8,67 +8,36 @@
 
 #include "arena.h"
 #include "core/kvm_rules.h"
+#include "core/machines.h"
 #include "core/offer.h"
 #include "core/qemu.h"
-#include "host/files.h"
-#include "text/format.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static bool read_host(const char *folder, const char *name, struct evc_host *ret_host)
-{
-	struct evc_hosts hosts = { 0 };
-	struct evc_error err;
-	struct evc_span text;
-	char path[2048];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	if (access(path, R_OK) || evc_file_text(path, &arena, &text, &err) < 0)
-		return false;
-	if (evc_hosts_read(text, name, &arena, &hosts, &err) < 0 || hosts.n != 1)
-		return false;
-	*ret_host = hosts.items[0];
-	return true;
-}
 
 static struct evc_host machine(const char *name)
 {
-	struct evc_host host;
-	char path[1024];
-
-	snprintf(path, sizeof(path), "%s/corpus", getenv("EVC_SOURCE"));
-	if (!read_host(path, name, &host))
-		fail_msg("%s is not in the corpus", name);
-	return host;
+	return corpus_host_named(name, &arena);
 }
 
 static struct evc_offer offer_of(const struct evc_host *host, const struct evc_offer_options *options)
 {
-	struct evc_offer offer;
-	struct evc_error err;
-
-	if (evc_offer_make(host, options, &arena, &offer, NULL, &err) < 0)
-		fail_msg("%s", err.text);
-	return offer;
+	return corpus_offer(host, options, &arena);
 }
 
 /* --- The rules, one by one --- */
 
-#define HASWELL "machines/intel-haswell-2xxeon-e5-2680v3.json"
-#define CASCADELAKE "machines/intel-cascadelake-2xxeon6230.json"
-#define SAPPHIRE "machines/intel-sapphirerapids-2xxeonmax9460.json"
-#define RAPTOR "machines/intel-raptorlake-corei7-1370p.json"
-#define MEROM "machines/intel-core-2xxeon-e5345.json"
-#define NAPLES "machines/amd-17h-zen-2xepyc-7451.json"
-#define MILAN "machines/amd-19h-zen3-2xepyc-7763.json"
-#define ROME "kvm-hosts/epyc-7502-32-core.json"
-#define SKYLAKE "kvm-hosts/core-i5-6600.json"
-#define ICELAKE "kvm-hosts/ice-lake-server.json"
-#define ALDER "kvm-hosts/core-i7-1270p.json"
-#define GRANITE "kvm-hosts/xeon-6788p.json"
+#define HASWELL "machines/intel-haswell-2xxeon-e5-2680v3"
+#define CASCADELAKE "machines/intel-cascadelake-2xxeon6230"
+#define SAPPHIRE "machines/intel-sapphirerapids-2xxeonmax9460"
+#define RAPTOR "machines/intel-raptorlake-corei7-1370p"
+#define MEROM "machines/intel-core-2xxeon-e5345"
+#define NAPLES "machines/amd-17h-zen-2xepyc-7451"
+#define MILAN "machines/amd-19h-zen3-2xepyc-7763"
+#define ROME "kvm-hosts/epyc-7502-32-core"
+#define SKYLAKE "kvm-hosts/core-i5-6600"
+#define ICELAKE "kvm-hosts/ice-lake-server"
+#define ALDER "kvm-hosts/core-i7-1270p"
+#define GRANITE "kvm-hosts/xeon-6788p"
 
 struct rule_row {
 	const char *why;
@@ -357,7 +326,7 @@ static void test_kernels(void **state)
 
 static void test_views(void **state)
 {
-	struct evc_host host = machine("kvm-hosts/epyc-9004-guest.json"), real = machine(MILAN);
+	struct evc_host host = machine("kvm-hosts/epyc-9004-guest"), real = machine(MILAN);
 	struct evc_offer plain;
 
 	(void)state;
@@ -503,7 +472,7 @@ static void test_fields_of_a_hybrid_host(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct evc_host host = machine("machines/golden-cove-intel-pentium-gold-g7400.json");
+		struct evc_host host = machine("machines/golden-cove-intel-pentium-gold-g7400");
 		struct evc_offer offer;
 		uint64_t value = 0;
 

@@ -14,13 +14,10 @@
 #include <cmocka.h>
 
 #include "arena.h"
-#include "core/offer.h"
+#include "core/machines.h"
 #include "core/qemu.h"
-#include "host/files.h"
-#include "text/format.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -157,17 +154,7 @@ struct parts {
 
 static struct evc_host read_part(const char *folder, const char *name, const char *suffix)
 {
-	struct evc_hosts hosts = { 0 };
-	struct evc_error err;
-	struct evc_span text;
-	char path[1024];
-
-	snprintf(path, sizeof(path), "%s/corpus/%s/%s%s.json", getenv("EVC_SOURCE"), folder, name, suffix);
-	if (evc_file_text(path, &arena, &text, &err) < 0 ||
-	    evc_hosts_read(text, path, &arena, &hosts, &err) < 0)
-		fail_msg("%s", err.text);
-	assert_int_equal(hosts.n, 1);
-	return hosts.items ? hosts.items[0] : (struct evc_host){ 0 };
+	return corpus_host_named(evc_arena_printf(&arena, "%s/%s%s", folder, name, suffix), &arena);
 }
 
 static struct parts parts_of(const char *name)
@@ -258,20 +245,10 @@ static bool is_explained(const struct recording *recording, unsigned id, const c
 	return false;
 }
 
-static struct evc_offer offer_of(const struct evc_host *host, const struct evc_offer_options *options)
-{
-	struct evc_offer offer;
-	struct evc_error err;
-
-	if (evc_offer_make(host, options, &arena, &offer, NULL, &err) < 0)
-		fail_msg("%s", err.text);
-	return offer;
-}
-
 static void compare(const struct recording *recording)
 {
 	struct parts parts = parts_of(recording->name);
-	struct evc_offer offer = offer_of(&parts.raw, &recording->options);
+	struct evc_offer offer = corpus_offer(&parts.raw, &recording->options, &arena);
 	unsigned n = 0, wrong_yes = 0, wrong_no = 0, unknown = 0;
 
 	for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
@@ -317,7 +294,7 @@ static void test_vendors_kernel(void **state)
 		unsigned unknown = 0;
 
 		options.kernel = "4.18.0-553.el8_10.x86_64";
-		offer = offer_of(&parts.raw, &options);
+		offer = corpus_offer(&parts.raw, &options, &arena);
 		for (unsigned id = 0; id < EVC_N_FEATURES; id++) {
 			bool known;
 			uint64_t got = evc_dump_get(&offer.dump, evc_features[id].bit, &known), want;
