@@ -118,6 +118,21 @@ bool evc_span_is_tame(struct evc_span span)
 	return true;
 }
 
+bool evc_span_same(struct evc_span a, struct evc_span b)
+{
+	return a.length == b.length && !memcmp(a.text, b.text, a.length);
+}
+
+bool evc_span_has_word(struct evc_span text, struct evc_span word)
+{
+	struct evc_span one;
+
+	while (evc_span_word(&text, &one))
+		if (evc_span_same(one, word))
+			return true;
+	return false;
+}
+
 bool evc_span_equals(struct evc_span span, const char *text)
 {
 	/* Most comparisons end at the first character, so no strlen first. */

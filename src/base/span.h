@@ -38,6 +38,9 @@ bool evc_span_is_utf8(struct evc_span span);
 /* UTF-8 without control characters: what evc_arena_name would not change. */
 bool evc_span_is_tame(struct evc_span span);
 
+bool evc_span_same(struct evc_span a, struct evc_span b);
+/* Is it one of the words, by blanks, of a text? */
+bool evc_span_has_word(struct evc_span text, struct evc_span word);
 bool evc_span_equals(struct evc_span span, const char *text);
 bool evc_span_equals_nocase(struct evc_span span, const char *text);
 

@@ -228,12 +228,7 @@ static void try_words(struct look *look, bool options, struct claims *claims)
 
 static bool has_word(struct evc_span words, const char *name)
 {
-	struct evc_span word;
-
-	while (evc_span_word(&words, &word))
-		if (evc_span_equals(word, name))
-			return true;
-	return false;
+	return evc_span_has_word(words, evc_span_from(name));
 }
 
 static void find_shown(struct look *look, const struct evc_linux_listing *listing)

@@ -89,22 +89,12 @@ bool evc_mode_covers(const struct evc_mode *a, const struct evc_mode *b)
 	       evc_set_within(&b->versions[0].features, &a->versions[0].features);
 }
 
-static bool has_word(const char *words, struct evc_span word)
-{
-	struct evc_span rest = evc_span_from(words), one;
-
-	while (evc_span_word(&rest, &one))
-		if (one.length == word.length && !memcmp(one.text, word.text, word.length))
-			return true;
-	return false;
-}
-
 bool evc_mode_ranks_above(const struct evc_mode *a, const struct evc_mode *b)
 {
 	struct evc_span rest = evc_span_from(b->tracks), track;
 
 	while (evc_span_word(&rest, &track))
-		if (!has_word(a->tracks, track))
+		if (!evc_span_has_word(evc_span_from(a->tracks), track))
 			return false;
 	return a->tier >= b->tier;
 }

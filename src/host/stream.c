@@ -246,14 +246,9 @@ static struct text piece_text(const struct piece *piece)
 	};
 }
 
-static bool same_span(struct evc_span a, struct evc_span b)
-{
-	return a.length == b.length && !memcmp(a.text, b.text, a.length);
-}
-
 static bool same_text(const struct text *a, const struct text *b)
 {
-	return same_span(a->behind, b->behind) && same_span(a->before, b->before);
+	return evc_span_same(a->behind, b->behind) && evc_span_same(a->before, b->before);
 }
 
 /* The slot of the text's kind, or the free one where it belongs. */
@@ -451,7 +446,7 @@ static uint32_t kind_of(const struct stream *stream, struct evc_span behind)
 
 		if (behind.length >= text->behind.length &&
 		    !memcmp(behind.text, text->behind.text, text->behind.length) &&
-		    same_span(text->before, *before))
+		    evc_span_same(text->before, *before))
 			return guesses[i];
 	}
 	return 0;

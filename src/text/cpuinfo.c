@@ -84,15 +84,7 @@ bool evc_cpuinfo_number(const struct evc_cpuinfo_cpu *cpu, const char *name, uin
 
 bool evc_cpuinfo_has(const struct evc_cpuinfo_line *line, struct evc_span word)
 {
-	struct evc_span rest, next;
-
-	if (!line)
-		return false;
-	rest = line->value;
-	while (evc_span_word(&rest, &next))
-		if (next.length == word.length && !memcmp(next.text, word.text, word.length))
-			return true;
-	return false;
+	return line && evc_span_has_word(line->value, word);
 }
 
 struct reader {

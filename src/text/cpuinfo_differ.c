@@ -37,9 +37,7 @@ static struct evc_cpuinfo_real_word *place_of(const struct evc_cpuinfo_real_word
 {
 	size_t at = hash(word) & (words->size - 1);
 
-	while (words->items[at].word.text &&
-	       (words->items[at].word.length != word.length ||
-	        memcmp(words->items[at].word.text, word.text, word.length) != 0))
+	while (words->items[at].word.text && !evc_span_same(words->items[at].word, word))
 		at = (at + 1) & (words->size - 1);
 	return &words->items[at];
 }
@@ -123,7 +121,7 @@ static bool same_words(struct evc_span a, struct evc_span b)
 
 		if (!more || !others)
 			return more == others;
-		if (x.length != y.length || memcmp(x.text, y.text, x.length) != 0)
+		if (!evc_span_same(x, y))
 			return false;
 	}
 }

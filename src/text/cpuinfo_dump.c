@@ -287,8 +287,7 @@ static bool alike(const struct evc_cpuinfo_cpu *a, const struct evc_cpuinfo_cpu 
 		const struct evc_cpuinfo_line *x = evc_cpuinfo_find(a, names[i]);
 		const struct evc_cpuinfo_line *y = evc_cpuinfo_find(b, names[i]);
 
-		if (!x != !y || (x && (x->value.length != y->value.length ||
-		                       memcmp(x->value.text, y->value.text, x->value.length) != 0)))
+		if (!x != !y || (x && !evc_span_same(x->value, y->value)))
 			return false;
 	}
 	return true;
