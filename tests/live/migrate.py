@@ -105,7 +105,7 @@ POINTS = {
     "switching": ("source", "to", "migrate-continue", "after"),
     "loaded": ("destination", "to", "feature-words", "before"),  # the second time
     "told": ("destination", "to", '"cont"', "after"),
-    "running": ("destination", "from", '"running": true', "after"),
+    "running": ("destination", "from", '"running": true', "before"),  # who heard it ends the source: "ending"
     "ending": ("source", "to", '"quit"', "before"),
 }
 
@@ -269,14 +269,13 @@ def wishes(everything):
 def allowed(fault, point):
     """
     What may become of the guest.  Lost only where the one QEMU with the whole guest was killed: the source before
-    the other had all, or the destination when the source had just been told to end, or was about to be.
+    the other had all, or the destination when the source had just been told to end.
     """
     if fault == "source killed":
         before, torn = ("before", "during", "switchover"), ("switching",)
         return (LOST,) if point in before else (MOVED, LOST) if point in torn else (MOVED,)
     if fault == "destination killed":
-        # Whoever has heard that it runs ends the source, and the destination may end first.
-        return {"told": (PAUSED,), "running": (PAUSED, LOST), "ending": (LOST,)}.get(point, (STAYED,))
+        return (LOST,) if point == "ending" else (PAUSED,) if point in ("told", "running") else (STAYED,)
     return (STAYED, MOVED, PAUSED)
 
 

@@ -60,8 +60,8 @@ ACTIONS = {"kill": (signal.SIGKILL, "ZX"), "stop": (signal.SIGSTOP, "TZX"), "int
 class Pump:
     """The inside of a monitor's relay: lines of two sockets are passed on, and rules fire."""
 
-    def __init__(self, rules):
-        self.rules, self.cut = rules, False
+    def __init__(self, pid, rules):
+        self.pid, self.rules, self.cut = pid, rules, False
 
     def run(self, client, server):
         buffers = {client: b"", server: b""}
@@ -84,7 +84,8 @@ class Pump:
             self.rules.remove(fired)
             if fired[2] == "before":
                 self.act(*fired[3:])
-        if self.cut:
+        # What it was about to say when it was killed nobody hears.
+        if self.cut or (fired and direction == "from" and state_of(self.pid) in "ZX"):
             return
         try:
             other.sendall(line)
@@ -106,7 +107,7 @@ class Pump:
 def monitor(path, upstream, pid, rules):
     with open("/proc/self/comm", "w", encoding="ascii") as name:
         name.write("qemu-relay")  # it ends with its QEMU, so it may be watched like one
-    listener, pump = listen(path), Pump(json.loads(rules))
+    listener, pump = listen(path), Pump(pid, json.loads(rules))
     listener.settimeout(0.1)
     while state_of(pid) not in "ZX":
         try:
